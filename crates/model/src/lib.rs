@@ -1,0 +1,30 @@
+//! The words of the field, used by every other crate: feeds, entries, members, topics, weeks.
+//!
+//! Nothing here does I/O or knows a database, an HTTP library or a feed format. What has a rule of its own
+//! (how a slug is made, when two addresses are the same, where a week begins) has it here, once.
+
+mod address;
+mod clock;
+mod draft;
+mod entry;
+mod feed;
+mod html;
+mod site;
+mod slug;
+mod text;
+mod topic;
+mod week;
+
+pub use address::{link_key, normal_feed_address};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use draft::{EntryDraft, KnownEntry};
+pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource};
+pub use feed::{
+    ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
+};
+pub use html::SafeHtml;
+pub use site::{HashtagGroup, Pictures, Site};
+pub use slug::slug_from_name;
+pub use text::{EXCERPT_WORDS, clean_text, count_words, first_words, reading_minutes};
+pub use topic::{Topic, TopicRules};
+pub use week::{Week, WeekError, start_of_day};

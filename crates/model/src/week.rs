@@ -1,0 +1,140 @@
+//! ISO weeks in a time zone: the unit of a digest.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono_tz::Tz;
+
+/// An ISO 8601 week, Monday to Sunday; written `2015-W06`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Week {
+    monday: NaiveDate,
+}
+
+/// Why a text is no week.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an ISO week; write it like 2015-W06")]
+pub struct WeekError(String);
+
+impl Week {
+    /// The week in which `instant` lies, seen from `zone`.
+    pub fn of(instant: DateTime<Utc>, zone: Tz) -> Self {
+        let day = instant.with_timezone(&zone).date_naive();
+        Self {
+            monday: day - Days::new(u64::from(day.weekday().num_days_from_monday())),
+        }
+    }
+
+    /// The week before.
+    pub fn previous(self) -> Self {
+        Self {
+            monday: self.monday - Days::new(7),
+        }
+    }
+
+    /// The week after.
+    pub fn next(self) -> Self {
+        Self {
+            monday: self.monday + Days::new(7),
+        }
+    }
+
+    /// Its first day.
+    pub fn monday(self) -> NaiveDate {
+        self.monday
+    }
+
+    /// Its last day.
+    pub fn sunday(self) -> NaiveDate {
+        self.monday + Days::new(6)
+    }
+
+    /// Monday 00:00 in `zone`.
+    pub fn start(self, zone: Tz) -> DateTime<Utc> {
+        start_of_day(self.monday, zone)
+    }
+
+    /// The Monday 00:00 after it, in `zone`: the first instant that no longer belongs to it.
+    pub fn end(self, zone: Tz) -> DateTime<Utc> {
+        self.next().start(zone)
+    }
+}
+
+/// The first instant of `day` in `zone`, also where the clocks change at midnight.
+pub fn start_of_day(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    match zone.from_local_datetime(&midnight) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.with_timezone(&Utc),
+        // Midnight is skipped: the day begins when the clocks have gone forward, an hour later at most.
+        LocalResult::None => zone
+            .from_local_datetime(&(midnight + chrono::TimeDelta::hours(1)))
+            .earliest()
+            .map_or_else(|| midnight.and_utc(), |at| at.with_timezone(&Utc)),
+    }
+}
+
+impl fmt::Display for Week {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let week = self.monday.iso_week();
+        write!(f, "{:04}-W{:02}", week.year(), week.week())
+    }
+}
+
+impl FromStr for Week {
+    type Err = WeekError;
+
+    fn from_str(text: &str) -> Result<Self, WeekError> {
+        let parse = || {
+            let (year, week) = text.split_once("-W")?;
+            if year.len() != 4
+                || week.len() != 2
+                || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b'W')
+            {
+                return None;
+            }
+            NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, Weekday::Mon)
+        };
+        parse()
+            .map(|monday| Self { monday })
+            .ok_or_else(|| WeekError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Europe::London;
+
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn summer_time_moves_the_boundary() {
+        let week: Week = "2026-W13".parse().unwrap();
+        assert_eq!(week.start(London), at("2026-03-23T00:00:00Z"));
+        assert_eq!(week.end(London), at("2026-03-29T23:00:00Z"));
+        assert_eq!(
+            Week::of(at("2026-07-05T23:30:00Z"), London).to_string(),
+            "2026-W28"
+        );
+        assert_eq!(
+            Week::of(at("2026-07-05T22:30:00Z"), London).to_string(),
+            "2026-W27"
+        );
+    }
+
+    #[test]
+    fn years_of_53_weeks() {
+        let week: Week = "2026-W53".parse().unwrap();
+        assert_eq!(week.next().to_string(), "2027-W01");
+        assert_eq!(Week::of(at("2027-01-02T12:00:00Z"), London), week);
+        for bad in [
+            "2026-W54", "2025-W53", "W6", "2015-w07", "2015-W6", "2015-W00", "+015-W01", "",
+        ] {
+            assert!(bad.parse::<Week>().is_err(), "{bad}");
+        }
+    }
+}
