@@ -46,6 +46,7 @@ pub fn first_words(text: &str, limit: usize) -> String {
         out.push_str(word);
     }
     if words.next().is_some() {
+        out.truncate(out.trim_end_matches([',', ';', ':', '–', '—', '-']).len());
         out.push('…');
     }
     out
@@ -65,6 +66,7 @@ mod tests {
     fn cuts_at_words_and_says_so() {
         assert_eq!(first_words("one  two\nthree", 3), "one two three");
         assert_eq!(first_words("one two three four", 3), "one two three…");
+        assert_eq!(first_words("one, two, three", 2), "one, two…");
         assert_eq!(first_words("", 3), "");
     }
 

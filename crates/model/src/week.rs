@@ -27,6 +27,7 @@ impl Week {
     }
 
     /// The week before.
+    #[must_use]
     pub fn previous(self) -> Self {
         Self {
             monday: self.monday - Days::new(7),
@@ -34,6 +35,7 @@ impl Week {
     }
 
     /// The week after.
+    #[must_use]
     pub fn next(self) -> Self {
         Self {
             monday: self.monday + Days::new(7),
