@@ -1,0 +1,367 @@
+//! `[[topic]]`: the workstreams, their projects and further themes, and how each is recognised.
+//!
+//! ```toml
+//! [[topic]]
+//! slug = "democracy"
+//! name = "Democracy"
+//! description = "…"
+//! parent = "…"                     # optional
+//! phrases = [["participatory budgeting", 3.0], "scrutiny", ["councillor*", 1.0]]
+//! hashtags = ["notwestminster*"]
+//! categories = ["democracy"]
+//! ```
+//!
+//! A phrase without a weight weighs 1; a negative weight speaks against the topic. A word or hashtag that ends in
+//! `*` stands for all that begin so. A topic that gives none of the three and whose slug is built in has the
+//! built-in rules. How rules are weighed is the tagger's affair.
+
+use std::collections::HashMap;
+
+use model::{Topic, TopicRules};
+
+use crate::document::{Document, Node, Table, Value};
+use crate::report::{Place, Report};
+use crate::units;
+
+/// The one source of the built-in topics: the file that ships with the program.
+const SHIPPED: &str = include_str!("../../../feeds.toml");
+const RULE_KEYS: [&str; 3] = ["phrases", "hashtags", "categories"];
+
+/// The topics of the shipped `feeds.toml`, parents before their children.
+pub fn builtin_topics() -> Vec<Topic> {
+    let report = Report::new("feeds.toml");
+    Document::parse(SHIPPED, &[], &report)
+        .map(|mut document| read_tables(document.tables("topic"), &[]))
+        .unwrap_or_default()
+}
+
+/// The topics of a file; the built-in ones if it has none.
+pub(crate) fn read(tables: Vec<Table<'_>>, builtin: &[Topic]) -> Vec<Topic> {
+    if tables.is_empty() {
+        builtin.to_vec()
+    } else {
+        read_tables(tables, builtin)
+    }
+}
+
+/// A topic with what its parent's complaints need.
+struct Found<'r> {
+    topic: Topic,
+    report: &'r Report,
+    parent_place: Place,
+}
+
+fn read_tables(tables: Vec<Table<'_>>, builtin: &[Topic]) -> Vec<Topic> {
+    let mut found: Vec<Found<'_>> = Vec::new();
+    let mut slugs: HashMap<String, Place> = HashMap::new();
+    for table in tables {
+        let slug_place = table.place_of("slug");
+        let Some(read) = read_topic(table, builtin) else {
+            continue;
+        };
+        let slug = &read.topic.slug;
+        if let Some(first) = slugs.get(slug) {
+            let first = first.in_words();
+            read.report.problem(
+                &slug_place,
+                format!("topic {slug:?} stands on {first} already; give this one another slug"),
+            );
+            continue;
+        }
+        slugs.insert(slug.clone(), slug_place);
+        found.push(read);
+    }
+    check_parents(&found);
+    parents_first(found.into_iter().map(|found| found.topic).collect())
+}
+
+fn read_topic<'r>(mut table: Table<'r>, builtin: &[Topic]) -> Option<Found<'r>> {
+    if let Some(label) = table.peek("slug").or_else(|| table.peek("name")) {
+        table.what = format!("topic {label:?}");
+    }
+    if !table.has("slug") {
+        table.lacks("slug", "slug = \"democracy\"");
+    }
+    let slug = table.text("slug", units::slug);
+    let known = builtin.iter().find(|topic| Some(&topic.slug) == slug.as_ref());
+    if !table.has("name") && known.is_none() {
+        table.lacks("name", "name = \"Democracy\"");
+    }
+    let name = table.text("name", units::words);
+    let description = table.text("description", units::any_text);
+    let parent_place = table.place_of("parent");
+    let parent = table.text("parent", units::slug);
+    let rules_given = RULE_KEYS.iter().any(|key| table.has(key));
+    let own = TopicRules {
+        phrases: read_phrases(&mut table),
+        hashtags: table.list("hashtags", units::hashtag_pattern).unwrap_or_default(),
+        categories: table.list("categories", units::words).unwrap_or_default(),
+    };
+    let rules = match (known, &slug) {
+        _ if rules_given => own,
+        (Some(known), _) => known.rules.clone(),
+        (None, Some(slug)) => {
+            let hashtag = slug.replace('-', "");
+            table.report.warning(
+                &table.place,
+                format!(
+                    "{} says not how it is recognised, so the hashtag #{hashtag} alone gives it; \
+                     add phrases = [[\"…\", 1.0]]",
+                    table.what
+                ),
+            );
+            TopicRules {
+                hashtags: vec![hashtag],
+                ..TopicRules::default()
+            }
+        }
+        (None, None) => own,
+    };
+    let report = table.report;
+    table.finish();
+    let slug = slug?;
+    Some(Found {
+        topic: Topic {
+            name: name
+                .or_else(|| known.map(|topic| topic.name.clone()))
+                .unwrap_or_else(|| slug.clone()),
+            description: description
+                .or_else(|| known.map(|topic| topic.description.clone()))
+                .unwrap_or_default(),
+            slug,
+            parent,
+            rules,
+        },
+        report,
+        parent_place,
+    })
+}
+
+fn read_phrases(table: &mut Table<'_>) -> Vec<(String, f64)> {
+    let Some(node) = table.take("phrases") else {
+        return Vec::new();
+    };
+    let Value::List(items) = node.value else {
+        table.complain(
+            &node.place,
+            "phrases",
+            "must be a list; write phrases = [[\"…\", 1.0]]",
+        );
+        return Vec::new();
+    };
+    let mut phrases = Vec::new();
+    for item in items {
+        let place = item.place.clone();
+        match read_phrase(item) {
+            Ok(phrase) => phrases.push(phrase),
+            Err(complaint) => table.complain(&place, "phrases", &complaint),
+        }
+    }
+    phrases
+}
+
+fn read_phrase(node: Node) -> Result<(String, f64), String> {
+    match node.value {
+        Value::Text(text) => Ok((phrase_text(text)?, 1.0)),
+        Value::List(pair) => {
+            let mut pair = pair.into_iter().map(|node| node.value);
+            match (pair.next(), pair.next(), pair.next()) {
+                (Some(Value::Text(text)), Some(weight), None) => {
+                    let text = phrase_text(text)?;
+                    let weight = match weight {
+                        Value::Integer(weight) => weight as f64,
+                        Value::Number(weight) if weight.is_finite() => weight,
+                        _ => {
+                            return Err(format!(
+                                "the weight of {text:?} is no number; write [{text:?}, 1.0]"
+                            ));
+                        }
+                    };
+                    Ok((text, weight))
+                }
+                _ => Err("a phrase has a text and a weight; write [\"…\", 1.0]".to_owned()),
+            }
+        }
+        _ => Err("a phrase is a text with a weight; write [\"…\", 1.0]".to_owned()),
+    }
+}
+
+fn phrase_text(text: String) -> Result<String, String> {
+    let every_word_can_match = text
+        .split_whitespace()
+        .map(|word| word.strip_suffix('*').unwrap_or(word))
+        .all(|word| !word.contains('*') && word.contains(char::is_alphanumeric));
+    if text.trim().is_empty() || !every_word_can_match {
+        return Err(format!(
+            "{text:?} can never match; write words, with * only at the end of one"
+        ));
+    }
+    Ok(text)
+}
+
+/// A project lies in a workstream: the parent exists, and has no parent itself.
+fn check_parents(found: &[Found<'_>]) {
+    let parents: HashMap<&str, Option<&str>> = found
+        .iter()
+        .map(|found| (found.topic.slug.as_str(), found.topic.parent.as_deref()))
+        .collect();
+    for Found {
+        topic,
+        report,
+        parent_place,
+    } in found
+    {
+        let Some(parent) = topic.parent.as_deref() else {
+            continue;
+        };
+        let complaint = match parents.get(parent) {
+            None => {
+                let mend = match units::nearest(parent, parents.keys().copied()) {
+                    Some(near) if near != topic.slug => format!("did you mean {near:?}?"),
+                    _ => format!("add a [[topic]] with slug = {parent:?}"),
+                };
+                format!("there is no topic {parent:?}; {mend}")
+            }
+            Some(_) if is_own_ancestor(&topic.slug, &parents) => {
+                format!("{parent:?} leads back to {:?}; leave one parent out", topic.slug)
+            }
+            Some(Some(grandparent)) => format!(
+                "{parent:?} lies within {grandparent:?} already, and there is one level only; \
+                 write parent = {grandparent:?}"
+            ),
+            Some(None) => continue,
+        };
+        report.problem(
+            parent_place,
+            format!("topic {:?} parent: {complaint}", topic.slug),
+        );
+    }
+}
+
+fn is_own_ancestor(slug: &str, parents: &HashMap<&str, Option<&str>>) -> bool {
+    let mut ancestor = parents.get(slug).copied().flatten();
+    // A ring that `slug` is not part of is longer than there are topics.
+    for _ in 0..parents.len() {
+        match ancestor {
+            Some(one) if one == slug => return true,
+            Some(one) => ancestor = parents.get(one).copied().flatten(),
+            None => return false,
+        }
+    }
+    false
+}
+
+/// The order of the file, but a child that stands before its parent follows it.
+fn parents_first(topics: Vec<Topic>) -> Vec<Topic> {
+    let mut sorted: Vec<Topic> = Vec::with_capacity(topics.len());
+    let mut early: Vec<Topic> = Vec::new();
+    for topic in topics {
+        match &topic.parent {
+            Some(parent) if !sorted.iter().any(|before| before.slug == *parent) => early.push(topic),
+            _ => {
+                let slug = topic.slug.clone();
+                sorted.push(topic);
+                sorted.extend(early.extract_if(.., |child| child.parent.as_ref() == Some(&slug)));
+            }
+        }
+    }
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    fn topics(text: &str) -> Vec<Topic> {
+        parse("feeds.toml", text, &[]).unwrap().site.topics
+    }
+
+    #[test]
+    fn a_file_without_topics_has_the_built_in_ones() {
+        let builtin = builtin_topics();
+        for workstream in ["skills", "democracy", "making"] {
+            let topic = builtin.iter().find(|topic| topic.slug == workstream).unwrap();
+            assert!(!topic.rules.phrases.is_empty(), "{workstream}");
+        }
+        assert_eq!(topics(""), builtin);
+    }
+
+    #[test]
+    fn what_a_built_in_topic_leaves_out_is_built_in() {
+        let builtin = builtin_topics();
+        let skills = builtin.iter().find(|topic| topic.slug == "skills").unwrap();
+        assert_eq!(
+            topics("[[topic]]\nslug = \"skills\""),
+            std::slice::from_ref(skills)
+        );
+        let own = topics("[[topic]]\nslug = \"skills\"\nname = \"Our skills\"\nhashtags = [\"#Skills*\"]");
+        assert_eq!(own[0].name, "Our skills");
+        assert_eq!(own[0].description, skills.description);
+        assert_eq!(own[0].rules.hashtags, ["skills*"]);
+        assert_eq!(own[0].rules.phrases, []);
+    }
+
+    #[test]
+    fn an_unknown_topic_without_rules_has_its_hashtag_and_a_warning() {
+        let settings = parse(
+            "feeds.toml",
+            "[site]\ncontact = \"https://example.org/\"\n[[topic]]\nslug = \"bin-days\"\nname = \"Bins\"",
+            &[],
+        )
+        .unwrap();
+        assert_eq!(settings.site.topics[0].rules.hashtags, ["bindays"]);
+        assert_eq!(
+            settings.warnings,
+            [
+                "feeds.toml:3: topic \"bin-days\" says not how it is recognised, so the hashtag #bindays \
+                 alone gives it; add phrases = [[\"…\", 1.0]]"
+            ]
+        );
+    }
+
+    #[test]
+    fn phrases_have_weights() {
+        let found = topics(
+            "[[topic]]\nslug = \"a\"\nname = \"A\"\n\
+             phrases = [[\"one two\", 3], \"three\", [\"four*\", -0.5]]\ncategories = [\"Five\"]",
+        );
+        assert_eq!(
+            found[0].rules,
+            TopicRules {
+                phrases: vec![
+                    ("one two".into(), 3.0),
+                    ("three".into(), 1.0),
+                    ("four*".into(), -0.5)
+                ],
+                hashtags: vec![],
+                categories: vec!["Five".into()],
+            }
+        );
+    }
+
+    #[test]
+    fn parents_stand_before_their_children() {
+        let topic = |slug: &str, parent: &str| {
+            let parent = if parent.is_empty() {
+                String::new()
+            } else {
+                format!("parent = \"{parent}\"\n")
+            };
+            format!("[[topic]]\nslug = \"{slug}\"\nname = \"x\"\nhashtags = []\n{parent}")
+        };
+        let text = [
+            ("b1", "b"),
+            ("a", ""),
+            ("a1", "a"),
+            ("b2", "b"),
+            ("b", ""),
+            ("c", ""),
+            ("b3", "b"),
+        ]
+        .map(|(slug, parent)| topic(slug, parent))
+        .concat();
+        let slugs: Vec<String> = topics(&text).into_iter().map(|topic| topic.slug).collect();
+        assert_eq!(slugs, ["a", "a1", "b", "b1", "b2", "c", "b3"]);
+    }
+}
