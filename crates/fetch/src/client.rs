@@ -1,0 +1,231 @@
+//! One fetch from beginning to end: a turn at the host, the hops, the verdict on the answer.
+//!
+//! Sends no cookie, no referrer and no credentials, uses no proxy (a proxy would resolve names behind the
+//! guard's back), and asks nothing twice of its own accord: when to ask again is for the caller to say.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+use model::Validators;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::conditional;
+use crate::error::{FetchError, build_error, request_failure};
+use crate::guard::{Guard, GuardedResolver, Refused};
+use crate::host::Hosts;
+use crate::limits;
+use crate::outcome::{Body, Failure, FailureKind, Fetch, FetchOutcome};
+use crate::redirect::{Journey, is_redirect};
+
+/// Feeds first, then what may be one under a general name, then pages for autodiscovery.
+const ACCEPTED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, \
+                        application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, text/html;q=0.7, */*;q=0.5";
+
+/// The settings of a [`Fetcher`].
+#[derive(Debug, Clone)]
+pub struct FetchConfig {
+    /// Says who asks, with an address where the operator is reached; visible ASCII.
+    pub user_agent: String,
+    /// For a whole fetch, redirects and body included.
+    pub timeout: Duration,
+    /// The largest body, after decompression.
+    pub max_body_bytes: u64,
+    /// How many fetches at once, over all hosts.
+    pub concurrency: usize,
+    /// How many fetches at once on one host; a platform with many tenants is one host.
+    pub per_host: usize,
+    /// Blocks exempt from the guard: their addresses may be fetched, on any port.
+    pub allow: Vec<IpNet>,
+}
+
+/// Fetches addresses, politely and guarded. A clone shares connections and limits with the original.
+#[derive(Debug, Clone)]
+pub struct Fetcher(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    guard: Arc<Guard>,
+    hosts: Hosts,
+    slots: Semaphore,
+    timeout: Duration,
+    max_body_bytes: u64,
+}
+
+impl Fetcher {
+    /// A fetcher with these settings.
+    ///
+    /// # Errors
+    ///
+    /// The system has no certificate authorities (then not even http works), the User-Agent cannot be sent, or
+    /// a limit of 0 would let nothing through.
+    pub fn new(config: FetchConfig) -> Result<Self, FetchError> {
+        for (setting, value) in [
+            ("fetch.concurrency", config.concurrency),
+            ("fetch.per_host", config.per_host),
+        ] {
+            if value == 0 {
+                return Err(FetchError::NoTurns(setting));
+            }
+        }
+        let user_agent = HeaderValue::from_str(&config.user_agent)
+            .map_err(|_| FetchError::UserAgent(config.user_agent))?;
+        let guard = Arc::new(Guard::new(config.allow));
+        let client = Client::builder()
+            .user_agent(user_agent)
+            .default_headers(HeaderMap::from_iter([(
+                ACCEPT,
+                HeaderValue::from_static(ACCEPTED),
+            )]))
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .dns_resolver(GuardedResolver(Arc::clone(&guard)))
+            .connect_timeout(limits::CONNECT)
+            .read_timeout(limits::IDLE)
+            .pool_idle_timeout(limits::POOLED)
+            .pool_max_idle_per_host(config.per_host)
+            // Hosts of real blogs send both.
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .build()
+            .map_err(|error| build_error(&error))?;
+        Ok(Self(Arc::new(Shared {
+            client,
+            guard,
+            hosts: Hosts::new(config.per_host),
+            slots: Semaphore::new(config.concurrency.min(Semaphore::MAX_PERMITS)),
+            timeout: config.timeout,
+            max_body_bytes: config.max_body_bytes,
+        })))
+    }
+
+    /// Fetches `url`, a feed or a page, unless it is still what `validators` stand for. Waits for its turn; dropped,
+    /// it gives the turn back.
+    ///
+    /// The turn is at the host of `url` and is kept through redirects to other hosts: waiting for a second one
+    /// while holding the first could end with everyone waiting for everyone.
+    pub async fn fetch(&self, url: &Url, validators: &Validators, now: DateTime<Utc>) -> Fetch {
+        let shared = &*self.0;
+        // The host first, so that those who wait for a slow host take no slot from the others.
+        let _turn = shared.hosts.turn(url).await;
+        // Nobody closes the slots, so this is always one.
+        let _slot = shared.slots.acquire().await;
+        let started = Instant::now();
+        let mut journey = Journey::from(url);
+        let outcome =
+            match tokio::time::timeout(shared.timeout, shared.travel(&mut journey, validators, now)).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(failure)) => FetchOutcome::Failed(failure),
+                Err(_) => {
+                    let answered = journey.status == Some(StatusCode::OK);
+                    FetchOutcome::Failed(limits::timed_out(shared.timeout, answered))
+                }
+            };
+        Fetch {
+            outcome,
+            http_status: journey.status.map(|status| status.as_u16()),
+            final_url: journey.url,
+            permanent_target: journey.permanent_target,
+            duration: started.elapsed(),
+        }
+    }
+}
+
+impl Shared {
+    async fn travel(
+        &self,
+        journey: &mut Journey,
+        validators: &Validators,
+        now: DateTime<Utc>,
+    ) -> Result<FetchOutcome, Failure> {
+        loop {
+            self.guard.check_url(&journey.url)?;
+            let response = self
+                .client
+                .get(journey.url.clone())
+                .headers(conditional::conditions(validators))
+                .send()
+                .await
+                .map_err(|error| request_failure(&error, &journey.url))?;
+            if let Some(peer) = response.remote_addr() {
+                self.guard.check_peer(peer.ip())?;
+            }
+            let status = response.status();
+            journey.status = Some(status);
+            if !is_redirect(status) {
+                return self.judge(response, &journey.url, validators, now).await;
+            }
+            journey.follow(status, response.headers().get(LOCATION))?;
+        }
+    }
+
+    /// What the last answer of the way means.
+    async fn judge(
+        &self,
+        response: Response,
+        url: &Url,
+        sent: &Validators,
+        now: DateTime<Utc>,
+    ) -> Result<FetchOutcome, Failure> {
+        let status = response.status();
+        let headers = response.headers();
+        match status {
+            StatusCode::OK => {
+                let validators = conditional::validators(headers);
+                let max_age = conditional::max_age(headers, now);
+                let content_type = headers
+                    .get(CONTENT_TYPE)
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+                let bytes = limits::read_body(response, url, self.max_body_bytes).await?;
+                Ok(FetchOutcome::Modified(Body {
+                    bytes,
+                    content_type,
+                    validators,
+                    max_age,
+                }))
+            }
+            StatusCode::NOT_MODIFIED if *sent != Validators::default() => Ok(FetchOutcome::NotModified {
+                validators: conditional::renewed(sent, headers),
+                max_age: conditional::max_age(headers, now),
+            }),
+            StatusCode::GONE => Ok(FetchOutcome::Gone),
+            _ => match conditional::retry_after(headers, now) {
+                Some(until) if status.is_client_error() || status.is_server_error() => {
+                    Ok(FetchOutcome::RetryAfter {
+                        until,
+                        message: format!(
+                            "the server answered {status} and asks not to be asked again before {}",
+                            until.format("%-d %B %Y %H:%M UTC")
+                        ),
+                    })
+                }
+                _ => Err(Failure::new(FailureKind::Status, status_message(status))),
+            },
+        }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::new(FailureKind::Blocked, refused.to_string())
+    }
+}
+
+fn status_message(status: StatusCode) -> String {
+    match status.as_u16() {
+        401 | 403 => {
+            format!("the server turns us away ({status}); let programs read this address without a login")
+        }
+        404 => format!("nothing is at this address ({status}); check it"),
+        429 => format!("the server says that we ask too often ({status})"),
+        500.. => format!("the server has a fault of its own ({status})"),
+        _ => format!("the server answered {status}, which brings no document"),
+    }
+}

@@ -1,0 +1,104 @@
+//! What a fetch comes to. An answer that brings no document is a value like any other, never a Rust error.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use model::Validators;
+use url::Url;
+
+/// One fetch, redirects included.
+#[derive(Debug)]
+pub struct Fetch {
+    /// What came of it.
+    pub outcome: FetchOutcome,
+    /// The status of the last answer; `None` if there was none.
+    pub http_status: Option<u16>,
+    /// The last address that was tried, without a fragment.
+    pub final_url: Url,
+    /// Where the leading run of 301 and 308 answers ended; `None` if the first answer was neither. The whole
+    /// chain was permanent exactly when this equals `final_url`. It says nothing of whether a feed was there.
+    pub permanent_target: Option<Url>,
+    /// From the first request to the end of the body; waiting for a turn is not counted.
+    pub duration: Duration,
+}
+
+/// How a fetch ended.
+#[derive(Debug)]
+pub enum FetchOutcome {
+    /// 200: a document.
+    Modified(Body),
+    /// 304: what we have is current.
+    NotModified {
+        /// For the next request: those that were sent, or the newer ones that the answer carried.
+        validators: Validators,
+        /// As [`Body::max_age`].
+        max_age: Option<Duration>,
+    },
+    /// 410: it will not come back.
+    Gone,
+    /// 429, 503 or another refusal that says when to come again (RFC 9110 section 10.2.3).
+    RetryAfter {
+        /// No request before this; at most 31 days ahead.
+        until: DateTime<Utc>,
+        /// For people.
+        message: String,
+    },
+    /// Anything else.
+    Failed(Failure),
+}
+
+/// The document of a 200.
+#[derive(Debug)]
+pub struct Body {
+    /// The content, decompressed, in whatever charset it has.
+    pub bytes: Bytes,
+    /// `Content-Type`, as it was sent.
+    pub content_type: Option<String>,
+    /// For the next request.
+    pub validators: Validators,
+    /// How long the answer says that it stays fresh, less its age (RFC 9111 section 4.2); zero when it says
+    /// not at all, `None` when it says nothing.
+    pub max_age: Option<Duration>,
+}
+
+/// Why there is no document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For programs.
+    pub kind: FailureKind,
+    /// For people: what happened and, where there is something to do, what to do.
+    pub message: String,
+}
+
+/// At which step a fetch failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The guard refused an address: the one that was asked for, or one that it led to.
+    Blocked,
+    /// The name has no address.
+    Dns,
+    /// No connection.
+    Connect,
+    /// No encrypted connection, or the certificate is not good.
+    Tls,
+    /// It took too long.
+    Timeout,
+    /// The body is larger than we read.
+    TooLarge,
+    /// The redirects lead nowhere.
+    Redirects,
+    /// A status that brings no document.
+    Status,
+    /// What came is not proper HTTP, or it broke off.
+    Protocol,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}

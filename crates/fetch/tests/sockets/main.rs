@@ -1,0 +1,11 @@
+//! The fetcher over real sockets on loopback, against servers that say exactly what a test wants.
+//!
+//! The modules are marked as tests, which they are anyhow, because clippy otherwise takes their helpers for
+//! something else.
+
+#[cfg(test)]
+mod environment;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod support;
