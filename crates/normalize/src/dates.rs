@@ -1,0 +1,423 @@
+//! Dates as feeds write them: RFC 3339, RFC 822 and its descendants, and what people type. A date without a zone
+//! is the network's own (the zone handed in); British names of zones are British, and `05/10/2026` is in October.
+//!
+//! Refuses to guess from languages other than English and Welsh, and knows no clock.
+
+use chrono::{
+    DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc,
+};
+use chrono_tz::Tz;
+
+/// Stands for a date that could not be read, so that it can be told of; no feed can write it.
+const UNREADABLE: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
+
+/// The nanosecond that marks a date without a zone on its way through the parser, which keeps nothing but instants.
+const ZONELESS: u32 = 1;
+
+/// A date as it came through the parser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeedDate {
+    /// An instant, in whole seconds.
+    At {
+        /// When.
+        at: DateTime<Utc>,
+        /// Whether the feed named a zone.
+        zoned: bool,
+    },
+    /// Something stood there that is no date, or none that a blog can have.
+    Unreadable,
+}
+
+/// Reads a date for the parser: what [`unpack`] undoes. Never `None`, so that an unreadable date is not mistaken
+/// for a missing one.
+pub(crate) fn pack(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    Some(match parse(text, zone) {
+        Some((at, true)) => at,
+        Some((at, false)) => at.with_nanosecond(ZONELESS).unwrap_or(at),
+        None => UNREADABLE,
+    })
+}
+
+/// What [`pack`] made of a date. Years before 1900 or after 2100 are no dates of posts.
+pub(crate) fn unpack(packed: DateTime<Utc>) -> FeedDate {
+    let zoned = packed.nanosecond() != ZONELESS;
+    match packed.with_nanosecond(0) {
+        Some(at) if (1900..=2100).contains(&chrono::Datelike::year(&at)) => FeedDate::At { at, zoned },
+        _ => FeedDate::Unreadable,
+    }
+}
+
+/// The instant, in whole seconds, and whether the text named a zone.
+fn parse(text: &str, zone: Tz) -> Option<(DateTime<Utc>, bool)> {
+    let fields = Fields::read(text.trim())?;
+    let date = fields.date()?;
+    let (time, days) = fields.time()?;
+    let local = date.checked_add_days(days)?.and_time(time);
+    Some(match fields.zone {
+        Some(Zone::Offset(minutes)) => (
+            local
+                .checked_sub_signed(TimeDelta::minutes(i64::from(minutes)))?
+                .and_utc(),
+            true,
+        ),
+        Some(Zone::Named(zone)) => (in_zone(local, zone), true),
+        None => (in_zone(local, zone), false),
+    })
+}
+
+/// A local time in `zone`: the earlier where the clocks go back, an hour later where they skip it.
+fn in_zone(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    match zone.from_local_datetime(&local) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.to_utc(),
+        LocalResult::None => zone
+            .from_local_datetime(&(local + TimeDelta::hours(1)))
+            .earliest()
+            .map_or_else(|| local.and_utc(), |at| at.to_utc()),
+    }
+}
+
+enum Zone {
+    Offset(i32),
+    Named(Tz),
+}
+
+/// The parts of a date, in whatever order they stood.
+#[derive(Default)]
+struct Fields {
+    year: Option<i32>,
+    month: Option<u32>,
+    day: Option<u32>,
+    ordinal: Option<u32>,
+    clock: Option<(u32, u32, u32)>,
+    afternoon: Option<bool>,
+    zone: Option<Zone>,
+}
+
+impl Fields {
+    fn read(text: &str) -> Option<Self> {
+        let mut fields = Self::default();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let token = if c.is_ascii_digit() {
+                let end = rest
+                    .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '-' | '/' | '.')))
+                    .unwrap_or(rest.len());
+                let token = fields.number(&rest[..end])?;
+                // `2006-01-11T16:43+01:00`: the sign ends the time, and `-08:00` is a zone.
+                &rest[..token]
+            } else if matches!(c, '+' | '-' | '−') && fields.clock.is_some() {
+                let sign = c.len_utf8();
+                let end = rest[sign..]
+                    .find(|c: char| !(c.is_ascii_digit() || c == ':'))
+                    .map_or(rest.len(), |end| end + sign);
+                if let Some(minutes) = offset(&rest[sign..end]) {
+                    fields.zone = Some(Zone::Offset(if c == '+' { minutes } else { -minutes }));
+                }
+                &rest[..end.max(sign)]
+            } else if c.is_alphabetic() {
+                let end = rest
+                    .find(|c: char| !(c.is_alphanumeric() || matches!(c, '/' | '_')))
+                    .unwrap_or(rest.len());
+                // `T09`, `Z`, `GMT0`: letters and digits part ways, but for the names of zones.
+                let letters = rest[..end].find(|c: char| c.is_ascii_digit()).unwrap_or(end);
+                fields.word(&rest[..letters]);
+                &rest[..letters]
+            } else {
+                &rest[..c.len_utf8()]
+            };
+            rest = &rest[token.len()..];
+        }
+        Some(fields)
+    }
+
+    /// Takes a token of digits and separators; returns how much of it was used.
+    fn number(&mut self, token: &str) -> Option<usize> {
+        if token.contains(':') {
+            // `16:43:21-08:00`: what follows the sign is the zone.
+            let end = token.find(['-', '/']).unwrap_or(token.len());
+            // RFC 822 dates glued to the time (`2026:` is none) do not occur.
+            self.clock = Some(clock(&token[..end])?);
+            return Some(end);
+        }
+        let trimmed = token.trim_end_matches(['-', '/', '.']);
+        let parts: Vec<&str> = trimmed.split(['-', '/', '.']).collect();
+        if trimmed.len() == 14 && parts.len() == 1 {
+            self.number(&trimmed[..8])?;
+            self.number(&trimmed[8..])?;
+            return Some(14);
+        }
+        let numbers: Vec<u32> = parts
+            .iter()
+            .map(|part| part.parse().ok())
+            .collect::<Option<_>>()?;
+        match (numbers[..].as_ref(), parts[0].len()) {
+            ([year, month, day], 4) => self.set(*year as i32, *month, *day),
+            ([year, month], 4) if parts[1].len() <= 2 => self.set(*year as i32, *month, 1),
+            ([year, ordinal], 4) => (self.year, self.ordinal) = (Some(*year as i32), Some(*ordinal)),
+            ([first, second, third], _) => {
+                let year = full_year(*third, parts[2].len());
+                // British order, unless only the American one is possible.
+                if *second > 12 && *first <= 12 {
+                    self.set(year, *first, *second);
+                } else {
+                    self.set(year, *second, *first);
+                }
+            }
+            ([packed], 8) => self.set((packed / 10_000) as i32, packed / 100 % 100, packed % 100),
+            // `T090000`
+            ([packed], 6) if self.year.is_some() => {
+                self.clock = Some((packed / 10_000, packed / 100 % 100, packed % 100));
+            }
+            ([number], 4) if self.year.is_none() => self.year = Some(*number as i32),
+            ([packed], 4) if self.clock.is_none() => self.clock = Some((packed / 100, packed % 100, 0)),
+            ([number], 1 | 2) if self.day.is_none() => self.day = Some(*number),
+            ([number], 2 | 3) if self.year.is_none() => {
+                self.year = Some(full_year(*number, parts[0].len()));
+            }
+            // `9am` after the date.
+            ([hour], 1 | 2) if self.clock.is_none() => self.clock = Some((*hour, 0, 0)),
+            ([_], _) => {}
+            _ => return None,
+        }
+        Some(trimmed.len())
+    }
+
+    fn set(&mut self, year: i32, month: u32, day: u32) {
+        (self.year, self.month, self.day) = (Some(year), Some(month), Some(day));
+    }
+
+    /// Takes a word: a month, a zone or half of the day. Days of the week, `of`, `at` and the like say nothing.
+    fn word(&mut self, word: &str) {
+        let lower = word.to_lowercase();
+        if let Some(month) = month(&lower) {
+            // The last wins: Welsh says "Mawrth" for Tuesday and for March.
+            self.month = Some(month);
+        } else if let "am" | "pm" = lower.as_str() {
+            self.afternoon = Some(lower == "pm");
+        } else if self.zone.is_none() && self.clock.is_some() {
+            self.zone = named_offset(&lower).map(Zone::Offset).or_else(|| {
+                word.contains('/')
+                    .then(|| word.parse().ok().map(Zone::Named))
+                    .flatten()
+            });
+        }
+    }
+
+    fn date(&self) -> Option<NaiveDate> {
+        match self.ordinal {
+            Some(ordinal) => NaiveDate::from_yo_opt(self.year?, ordinal),
+            None => NaiveDate::from_ymd_opt(self.year?, self.month?, self.day?),
+        }
+    }
+
+    /// The time of day, and by how many days it runs over: `24:00` is the next midnight.
+    fn time(&self) -> Option<(NaiveTime, chrono::Days)> {
+        let (mut hour, minute, second) = self.clock.unwrap_or_default();
+        match self.afternoon {
+            Some(true) if hour < 12 => hour += 12,
+            Some(false) if hour == 12 => hour = 0,
+            _ => {}
+        }
+        let over = u32::from(hour == 24);
+        // A leap second is the last that clocks know.
+        let time = NaiveTime::from_hms_opt(if over == 1 { 0 } else { hour }, minute, second.min(59))?;
+        Some((time, chrono::Days::new(u64::from(over))))
+    }
+}
+
+/// `09:00`, `9:00:05`, `09:00:05.123`.
+fn clock(text: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = text.trim_end_matches('.').split(':');
+    let hour = parts.next()?.parse().ok()?;
+    let minute = parts.next()?.parse().ok()?;
+    let second = match parts.next() {
+        Some(second) => second.split('.').next()?.parse().ok()?,
+        None => 0,
+    };
+    (second <= 60 && parts.next().is_none()).then_some((hour, minute, second))
+}
+
+/// `0100`, `01:00`, `01`: minutes east of Greenwich.
+fn offset(digits: &str) -> Option<i32> {
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() == 4 => digits.split_at(2),
+        None => (digits, "0"),
+    };
+    let (hours, minutes) = (hours.parse::<i32>().ok()?, minutes.parse::<i32>().ok()?);
+    (hours <= 15 && minutes < 60).then_some(hours * 60 + minutes)
+}
+
+/// Two digits as RFC 2822 section 4.3 reads them, three as years since 1900.
+fn full_year(number: u32, digits: usize) -> i32 {
+    let year = number as i32;
+    match digits {
+        1 | 2 if year < 50 => year + 2000,
+        1..=3 => year + 1900,
+        _ => year,
+    }
+}
+
+/// A month in English (whole or by its first three letters) or in Welsh.
+fn month(word: &str) -> Option<u32> {
+    const ENGLISH: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    const WELSH: [&str; 12] = [
+        "ionawr",
+        "chwefror",
+        "mawrth",
+        "ebrill",
+        "mai",
+        "mehefin",
+        "gorffennaf",
+        "awst",
+        "medi",
+        "hydref",
+        "tachwedd",
+        "rhagfyr",
+    ];
+    // What Welsh calendars shorten them to, where the first three letters would not tell.
+    const WELSH_SHORT: [&str; 12] = [
+        "ion", "chwe", "maw", "ebr", "mai", "meh", "gor", "aws", "med", "hyd", "tach", "rhag",
+    ];
+    let at = ENGLISH
+        .iter()
+        .position(|month| {
+            word.len() >= 3 && month.starts_with(word) || word == "sept" && *month == "september"
+        })
+        .or_else(|| WELSH.iter().position(|month| *month == word))
+        .or_else(|| WELSH_SHORT.iter().position(|month| *month == word))?;
+    Some(at as u32 + 1)
+}
+
+/// Minutes east of Greenwich. Names that mean different hours in different countries (`IST`) are not here: they
+/// are read as the network's own time.
+fn named_offset(name: &str) -> Option<i32> {
+    let hours = match name {
+        "z" | "ut" | "utc" | "gmt" | "wet" => 0,
+        "bst" | "west" | "cet" | "met" => 1,
+        "cest" | "mest" | "eet" => 2,
+        "eest" | "msk" => 3,
+        "est" | "cdt" => -5,
+        "edt" => -4,
+        "cst" | "mdt" => -6,
+        "mst" | "pdt" => -7,
+        "pst" | "akdt" => -8,
+        "akst" => -9,
+        "hst" => -10,
+        "jst" => 9,
+        "aest" => 10,
+        "aedt" => 11,
+        "nzst" => 12,
+        "nzdt" => 13,
+        _ => return None,
+    };
+    Some(hours * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Europe::London;
+
+    use super::*;
+
+    fn read(text: &str) -> String {
+        match pack(text, London).map(unpack) {
+            Some(FeedDate::At { at, zoned }) => {
+                format!(
+                    "{}{}",
+                    at.format("%Y-%m-%dT%H:%M:%SZ"),
+                    if zoned { "" } else { " zoneless" }
+                )
+            }
+            Some(FeedDate::Unreadable) => "unreadable".to_owned(),
+            None => "none".to_owned(),
+        }
+    }
+
+    #[test]
+    fn dates_that_feeds_write() {
+        for (text, expected) in [
+            // the specifications' own
+            ("2026-10-05T09:00:00Z", "2026-10-05T09:00:00Z"),
+            ("2026-10-05T09:00:00.123456+01:00", "2026-10-05T08:00:00Z"),
+            ("2026-10-05t09:00:00z", "2026-10-05T09:00:00Z"),
+            ("Mon, 05 Oct 2026 09:00:00 +0000", "2026-10-05T09:00:00Z"),
+            ("Mon, 05 Oct 2026 09:00:00 GMT", "2026-10-05T09:00:00Z"),
+            ("Mon, 05 Oct 2026 09:00:00 -0000", "2026-10-05T09:00:00Z"),
+            ("5 Oct 26 09:00 UT", "2026-10-05T09:00:00Z"),
+            ("05 Oct 1999 09:00:00 EST", "1999-10-05T14:00:00Z"),
+            // zones
+            ("Mon, 05 Oct 2026 10:00:00 BST", "2026-10-05T09:00:00Z"),
+            ("Mon, 05 Oct 2026 10:00:00 UTC", "2026-10-05T10:00:00Z"),
+            ("Mon, 05 Oct 2026 10:00:00 Z", "2026-10-05T10:00:00Z"),
+            ("Mon, 05 Oct 2026 10:00:00 CEST", "2026-10-05T08:00:00Z"),
+            ("Mon, 05 Oct 2026 10:00:00 GMT+0100", "2026-10-05T09:00:00Z"),
+            (
+                "Mon, 05 Oct 2026 10:00:00 America/New_York",
+                "2026-10-05T14:00:00Z",
+            ),
+            ("2006-01-11 16:43:21 -0800", "2006-01-12T00:43:21Z"),
+            ("2006-01-11T16:43:21-08:00", "2006-01-12T00:43:21Z"),
+            ("2006-01-11T16:43-0800", "2006-01-12T00:43:00Z"),
+            ("2026-10-05T12:00+00:00", "2026-10-05T12:00:00Z"),
+            // no zone: London's, in summer and in winter
+            ("2026-07-05 09:00:00", "2026-07-05T08:00:00Z zoneless"),
+            ("2026-10-05T09:00", "2026-10-05T08:00:00Z zoneless"),
+            ("2026-12-05T09:00:00", "2026-12-05T09:00:00Z zoneless"),
+            ("Mon, 05 Oct 2026 10:00:00 IST", "2026-10-05T09:00:00Z zoneless"),
+            ("2026-07-05", "2026-07-04T23:00:00Z zoneless"),
+            ("20261005", "2026-10-04T23:00:00Z zoneless"),
+            ("20261005T090000Z", "2026-10-05T09:00:00Z"),
+            ("20261005090000", "2026-10-05T08:00:00Z zoneless"),
+            // the clocks: skipped and doubled hours
+            ("2026-03-29 01:30:00", "2026-03-29T01:30:00Z zoneless"),
+            ("2026-10-25 01:30:00", "2026-10-25T00:30:00Z zoneless"),
+            // by hand
+            ("5 October 2026 09:00", "2026-10-05T08:00:00Z zoneless"),
+            ("5th October 2026, 9:05pm", "2026-10-05T20:05:00Z zoneless"),
+            ("Monday, October 5, 2026", "2026-10-04T23:00:00Z zoneless"),
+            ("Monday 5 Hydref 2026 09:00:00 GMT", "2026-10-05T09:00:00Z"),
+            ("Dydd Mawrth, 6 Hydref 2026 09:00:00 GMT", "2026-10-06T09:00:00Z"),
+            ("Thurs, 13 Jul 2011 07:38:00 GMT", "2011-07-13T07:38:00Z"),
+            ("Wed, 25 Aug 2012 07:38:00 GMT", "2012-08-25T07:38:00Z"),
+            ("Sept 5, 2026 12:30 AM GMT", "2026-09-05T00:30:00Z"),
+            ("05/10/2026", "2026-10-04T23:00:00Z zoneless"),
+            ("05/10/2026 09:00", "2026-10-05T08:00:00Z zoneless"),
+            ("10/25/2026 09:00 GMT", "2026-10-25T09:00:00Z"),
+            ("05.10.26 09:00 GMT", "2026-10-05T09:00:00Z"),
+            ("2020/1/10", "2020-01-10T00:00:00Z zoneless"),
+            ("2003-335", "2003-12-01T00:00:00Z zoneless"),
+            ("Thu, 01 Jan 2004 24:00:00 GMT", "2004-01-02T00:00:00Z"),
+            ("Sat, 31 Dec 2016 23:59:60 GMT", "2016-12-31T23:59:59Z"),
+            ("Mon, 5 Oct 2026 9:00:00 GMT", "2026-10-05T09:00:00Z"),
+            ("Tue Oct  6 09:00:00 2026", "2026-10-06T08:00:00Z zoneless"),
+            // no dates, or none of a post
+            ("0001-01-01T00:00:00Z", "unreadable"),
+            ("1899-12-31T23:59:59Z", "unreadable"),
+            ("2101-01-01T00:00:00Z", "unreadable"),
+            ("2026-02-30T00:00:00Z", "unreadable"),
+            ("2026-10-05T25:00:00Z", "unreadable"),
+            ("yesterday", "unreadable"),
+            ("99999999999999999999", "unreadable"),
+            ("  ", "none"),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Bytes to text. A byte order mark decides, then valid UTF-8, then the labels, then a guess; what is left is
+//! replaced one character for one bad byte. Never fails, and borrows what is UTF-8 already.
+
+use std::borrow::Cow;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+/// How far into a document its own label is looked for.
+const LABEL_BYTES: usize = 1024;
+
+/// Text, and whether it lied about its encoding.
+pub(crate) struct Decoded<'a> {
+    /// Without byte order mark.
+    pub(crate) text: Cow<'a, str>,
+    /// The label that was wrong and the encoding that was right.
+    pub(crate) mismatch: Option<(&'static str, &'static str)>,
+}
+
+/// Decodes a document that came with this `Content-Type`.
+pub(crate) fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
+    if let Some((encoding, bom)) = Encoding::for_bom(body) {
+        return sure(encoding, &body[bom..]);
+    }
+    // UTF-16 without a mark: the first "<" or "{" gives it away, and it is never valid markup in UTF-8.
+    match body {
+        [b'<' | b'{', 0, ..] => return sure(UTF_16LE, body),
+        [0, b'<' | b'{', ..] => return sure(UTF_16BE, body),
+        _ => {}
+    }
+    let http = content_type.and_then(charset_parameter).and_then(label);
+    let own = own_label(&body[..body.len().min(LABEL_BYTES)]);
+    if let Ok(text) = std::str::from_utf8(body) {
+        if [http, own].contains(&Some(ISO_2022_JP)) && body.contains(&0x1b) {
+            return sure(ISO_2022_JP, body);
+        }
+        // A wrong label harms nobody while all is ASCII.
+        let wrong = [http, own]
+            .into_iter()
+            .flatten()
+            .find(|&encoding| encoding != UTF_8);
+        return Decoded {
+            text: Cow::Borrowed(text),
+            mismatch: wrong
+                .filter(|_| !text.is_ascii())
+                .map(|encoding| (encoding.name(), UTF_8.name())),
+        };
+    }
+    if is_nearly_utf8(body) {
+        return Decoded {
+            text: Cow::Owned(mend_utf8(body)),
+            mismatch: Some((UTF_8.name(), "a mixture of UTF-8 and windows-1252")),
+        };
+    }
+    for encoding in [http, own]
+        .into_iter()
+        .flatten()
+        .filter(|&encoding| encoding != UTF_8)
+    {
+        if let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(body) {
+            let mismatch =
+                (http == Some(UTF_8) || own == Some(UTF_8)).then(|| (UTF_8.name(), encoding.name()));
+            return Decoded { text, mismatch };
+        }
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(body, true);
+    let encoding = detector.guess(None, Utf8Detection::Deny);
+    let declared = http.or(own).unwrap_or(UTF_8);
+    Decoded {
+        text: encoding.decode_without_bom_handling(body).0,
+        mismatch: Some((declared.name(), encoding.name())),
+    }
+}
+
+fn sure<'a>(encoding: &'static Encoding, body: &'a [u8]) -> Decoded<'a> {
+    let text = match std::str::from_utf8(body) {
+        Err(_) if encoding == UTF_8 => Cow::Owned(mend_utf8(body)),
+        _ => encoding.decode_without_bom_handling(body).0,
+    };
+    Decoded { text, mismatch: None }
+}
+
+/// The `charset` of a `Content-Type` (RFC 9110 section 8.3.2).
+fn charset_parameter(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("charset")
+            .then(|| value.trim().trim_matches(['"', '\'']))
+    })
+}
+
+fn label(name: &str) -> Option<&'static Encoding> {
+    // What ASCII reads cannot be UTF-16, whatever the label says.
+    Encoding::for_label(name.as_bytes()).map(Encoding::output_encoding)
+}
+
+/// What the document says of itself: the XML declaration, or `charset=` in an HTML `meta`.
+fn own_label(head: &[u8]) -> Option<&'static Encoding> {
+    let head = String::from_utf8_lossy(head);
+    let value = head
+        .find("<?xml")
+        .and_then(|start| head[start..].split("?>").next())
+        .and_then(|declaration| declaration.split_once("encoding"))
+        .map(|(_, rest)| rest)
+        .or_else(|| head.split_once("charset").map(|(_, rest)| rest))?;
+    let value = value
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start()
+        .trim_start_matches(['"', '\'']);
+    label(value.split(['"', '\'', '?', '>', ' ', '/', ';']).next()?)
+}
+
+/// Whether most of what is not ASCII is well-formed UTF-8: then a few stray bytes do not make it another encoding.
+fn is_nearly_utf8(body: &[u8]) -> bool {
+    let (mut good, mut bad) = (0_usize, 0_usize);
+    for chunk in body.utf8_chunks() {
+        good += chunk.valid().bytes().filter(|&byte| byte >= 0xc0).count();
+        bad += chunk.invalid().len();
+    }
+    good > bad
+}
+
+/// Reads stray bytes as windows-1252, which is what they nearly always are.
+fn mend_utf8(body: &[u8]) -> String {
+    let mut text = String::with_capacity(body.len() + 16);
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CP1252: &[u8] = b"<?xml version='1.0' encoding='iso-8859-1'?><t>Bront\xeb\x92s \x96 \xa35</t>";
+
+    fn text<'a>(body: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+        decode(body, content_type).text
+    }
+
+    #[test]
+    fn utf8_beats_every_label() {
+        let body = "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><t>café</t>".as_bytes();
+        let decoded = decode(body, Some("text/xml; charset=windows-1252"));
+        assert!(matches!(decoded.text, Cow::Borrowed(text) if text.contains("café")));
+        assert_eq!(decoded.mismatch, Some(("windows-1252", "UTF-8")));
+        assert_eq!(
+            decode(b"<t>cafe</t>", Some("text/xml; charset=iso-8859-1")).mismatch,
+            None
+        );
+    }
+
+    #[test]
+    fn labels_that_lie_about_windows_1252() {
+        let decoded = decode(CP1252, Some("application/rss+xml; charset=UTF-8"));
+        assert!(decoded.text.contains("Brontë’s – £5"));
+        assert_eq!(decoded.mismatch, Some(("UTF-8", "windows-1252")));
+        assert_eq!(decode(CP1252, None).mismatch, None);
+    }
+
+    #[test]
+    fn one_bad_byte_changes_one_character() {
+        let mut body = "naïve café – ".as_bytes().to_vec();
+        body.push(0x93);
+        body.extend_from_slice("and “more”".as_bytes());
+        assert_eq!(
+            text(&body, Some("text/xml; charset=utf-8")),
+            "naïve café – “and “more”"
+        );
+        assert_eq!(
+            text(&body, Some("text/xml; charset=iso-8859-1")),
+            "naïve café – “and “more”"
+        );
+    }
+
+    #[test]
+    fn marks_and_utf16() {
+        assert_eq!(text(b"\xef\xbb\xbf{}", Some("text/plain; charset=utf-16")), "{}");
+        let utf16: Vec<u8> = "\u{feff}<a>é</a>"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        assert_eq!(text(&utf16, None), "<a>é</a>");
+        let bare: Vec<u8> = "<a>é</a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&bare, None), "<a>é</a>");
+    }
+
+    #[test]
+    fn no_label_is_a_guess() {
+        assert_eq!(
+            text("Привет, мир, как дела".replace('х', "").as_bytes(), None),
+            "Привет, мир, как дела"
+        );
+        let koi8 = encoding_rs::KOI8_R
+            .encode("<t>Открытые данные и местное самоуправление</t>")
+            .0
+            .into_owned();
+        assert_eq!(
+            text(&koi8, None),
+            "<t>Открытые данные и местное самоуправление</t>"
+        );
+        assert_eq!(
+            text(b"\x1b$B$\"\x1b(B", Some("text/xml; charset=iso-2022-jp")),
+            "あ"
+        );
+    }
+}
