@@ -1,1 +1,38 @@
-//! placeholder
+//! Everything that is stored, and every SQL string of the program: members, feeds, polls, entries, search.
+//!
+//! A [`Store`] is a cheap handle on one database. Reads go side by side on connections that cannot write;
+//! writes go one after another, each in one transaction. Times are handed in: nothing here reads a clock.
+//!
+//! How to extend it: a new question is a `const` SQL text that SQLite and PostgreSQL both speak (`$1`, `ON
+//! CONFLICT`, `RETURNING`, row values), in the file of the noun that it asks about, and a method beside it. A new
+//! column or index is a new file in `migrations/`, listed in `db.rs`. What differs between databases stays in
+//! `db.rs` (connections, migrations) and `search.rs` (full text).
+//!
+//! This crate refuses to know HTTP, feed formats and `feeds.toml`.
+
+mod changes;
+mod db;
+mod edits;
+mod entries;
+mod error;
+mod feeds;
+mod labels;
+mod members;
+mod merge;
+mod polls;
+mod query;
+mod record;
+mod registry;
+mod river;
+mod rows;
+mod search;
+#[cfg(test)]
+mod testing;
+
+pub use db::Store;
+pub use error::StoreError;
+pub use query::{
+    Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
+    PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
+};
+pub use record::{ChangedEntry, FeedState, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow};

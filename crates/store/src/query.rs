@@ -69,17 +69,21 @@ impl fmt::Display for RiverPosition {
 
 /// The text is no position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a position in the river; take it from a link of the page before")]
+#[error("this is not a position in a list; take it from a link of the page before")]
 pub struct PositionError;
 
 impl FromStr for RiverPosition {
     type Err = PositionError;
 
     fn from_str(text: &str) -> Result<Self, PositionError> {
-        let (river_at, id) = text.split_once('.').ok_or(PositionError)?;
-        let read = |part: &str| part.parse::<i64>().map_err(|_| PositionError);
-        Ok(Self { river_at: read(river_at)?, id: read(id)? })
+        two_numbers(text).map(|(river_at, id)| Self { river_at, id })
     }
+}
+
+fn two_numbers(text: &str) -> Result<(i64, i64), PositionError> {
+    let (at, id) = text.split_once('.').ok_or(PositionError)?;
+    let read = |part: &str| part.parse::<i64>().map_err(|_| PositionError);
+    Ok((read(at)?, read(id)?))
 }
 
 /// A page of the river, newest first.
@@ -139,6 +143,20 @@ pub struct ChangePosition {
     pub(crate) id: i64,
 }
 
+impl fmt::Display for ChangePosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.changed_at, self.id)
+    }
+}
+
+impl FromStr for ChangePosition {
+    type Err = PositionError;
+
+    fn from_str(text: &str) -> Result<Self, PositionError> {
+        two_numbers(text).map(|(changed_at, id)| Self { changed_at, id })
+    }
+}
+
 /// An entry that matches a search, with the places that matched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchHit {
@@ -180,4 +198,35 @@ pub struct LabelCount {
     pub entries: u32,
     /// When the newest of them was released.
     pub newest: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_written_and_read_back() {
+        let position = RiverPosition {
+            river_at: -1_000_000_000_000_000,
+            id: 7,
+        };
+        assert_eq!(position.to_string().parse(), Ok(position));
+        let position = ChangePosition {
+            changed_at: 1_795_000_000_123,
+            id: 7,
+        };
+        assert_eq!(position.to_string().parse(), Ok(position));
+        for bad in [
+            "",
+            "1",
+            "1.",
+            ".1",
+            "1.2.3",
+            "a.b",
+            "1.99999999999999999999",
+            "1,2",
+        ] {
+            assert_eq!(bad.parse::<RiverPosition>(), Err(PositionError), "{bad}");
+        }
+    }
 }

@@ -113,3 +113,24 @@ pub struct MergeReport {
     /// Feeds where a decision made here (a pause, a feed that is gone) wins over the file.
     pub kept: Vec<String>,
 }
+
+/// One poll as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollSummaryRow {
+    /// When the answer had arrived.
+    pub at: DateTime<Utc>,
+    /// How it ended.
+    pub outcome: PollOutcome,
+    /// The HTTP status of the last hop, if there was an answer.
+    pub http_status: Option<u16>,
+    /// From the first request to the end of the last body.
+    pub duration_ms: u64,
+    /// Bytes of the body after decompression.
+    pub body_bytes: u64,
+    /// Entries added.
+    pub new: u32,
+    /// Entries changed in substance.
+    pub updated: u32,
+    /// What went wrong, for people.
+    pub error: Option<String>,
+}

@@ -1,0 +1,131 @@
+//! What can go wrong with the store, said to the person who has to mend it.
+
+use std::path::PathBuf;
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database's URL names a kind of database that this build does not speak. Only the scheme is shown: the
+    /// rest may hold a password.
+    #[error("this build speaks sqlite:// and not {scheme:?}; name the database like sqlite://data/voice.db")]
+    UnsupportedUrl {
+        /// What stands before the colon.
+        scheme: String,
+    },
+    /// The database's URL cannot be read.
+    #[error("the database's URL cannot be read: {message}; write it like sqlite://data/voice.db")]
+    BadUrl {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The folder of the database is not there and cannot be made.
+    #[error("the folder {} for the database cannot be made: {source}; make it, or name another with --database", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened or made.
+    #[error("the database {} cannot be opened or made: {message}; check that its folder is there and may be written", path.display())]
+    Unopened {
+        /// The file.
+        path: PathBuf,
+        /// Why, in the database's words.
+        message: String,
+    },
+    /// The file is something else.
+    #[error("{} is not a SQLite database; move it away or name another with --database", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer version of the program has been here.
+    #[error("{} was migrated by a newer version of this program (to migration {version}); run that version, or restore a backup made by this one", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// A migration that this build does not know.
+        version: i64,
+    },
+    /// A migration failed; the database is as it was before.
+    #[error("{} could not be migrated and was left as it was: {source}", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// No room is left.
+    #[error(
+        "the disk is full: {message}; nothing of this poll was stored; make room, and the next poll brings it"
+    )]
+    Full {
+        /// In the database's words.
+        message: String,
+    },
+    /// Another program holds the database.
+    #[error(
+        "the database was locked by another program for too long: {message}; nothing was stored; see what else has it open"
+    )]
+    Locked {
+        /// In the database's words.
+        message: String,
+    },
+    /// The database may be read and not written.
+    #[error(
+        "the database may not be written: {message}; check the owner and the permissions of the file and its folder"
+    )]
+    ReadOnly {
+        /// In the database's words.
+        message: String,
+    },
+    /// A feed is stated as a further feed of a member that is not there.
+    #[error(
+        "the feed {feed} is a further feed of {member:?}, and there is no member of that slug; give the member's first feed too, or the right slug"
+    )]
+    UnknownMember {
+        /// The feed's address.
+        feed: String,
+        /// The slug that names nobody.
+        member: String,
+    },
+    /// A stored value is none that this program writes.
+    #[error("{table}.{column} of row {row} cannot be read: {message}; restore a backup, or mend the value")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: String,
+        /// The row's first column, which names it.
+        row: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Anything else that the database says.
+    #[error("the database failed: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let message = |error: &sqlx::Error| {
+            error
+                .as_database_error()
+                .map_or_else(|| error.to_string(), |error| error.message().to_owned())
+        };
+        match crate::db::fault(&error) {
+            Some(crate::db::Fault::Full) => Self::Full {
+                message: message(&error),
+            },
+            Some(crate::db::Fault::Locked) => Self::Locked {
+                message: message(&error),
+            },
+            Some(crate::db::Fault::ReadOnly) => Self::ReadOnly {
+                message: message(&error),
+            },
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Members with their feeds and how much of theirs is shown.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use model::Feed;
+
+use crate::query::MemberDetail;
+use crate::rows::{self, Fields, feed_columns, millis};
+use crate::{Store, StoreError};
+
+macro_rules! member_columns {
+    () => {
+        "SELECT m.slug, m.name, m.organisation, m.url, m.kind,
+            (SELECT COUNT(*) FROM entries e WHERE e.member_id = m.id AND e.shown = TRUE) AS entries,
+            (SELECT e.released_at FROM entries e WHERE e.member_id = m.id AND e.shown = TRUE
+             ORDER BY e.river_at DESC, e.id DESC LIMIT 1) AS newest_at
+         FROM members m WHERE EXISTS (SELECT 1 FROM feeds f WHERE f.member_id = m.id)"
+    };
+}
+
+const MEMBERS: &str = member_columns!();
+const MEMBER: &str = concat!(member_columns!(), " AND m.slug = $1");
+const FEEDS_OF_MEMBER: &str = concat!(
+    "SELECT ",
+    feed_columns!(),
+    " FROM members m JOIN feeds f ON f.member_id = m.id WHERE m.slug = $1 ORDER BY f.id"
+);
+
+const LAST_PUBLISHED: &str = "SELECT m.slug, MAX(e.published_at) AS published_at
+    FROM members m CROSS JOIN entries e
+    WHERE e.member_id = m.id AND e.shown = TRUE AND +e.published_at < $1 GROUP BY m.id, m.slug ORDER BY m.id";
+
+impl Store {
+    /// Every member who has or had a feed here, by name.
+    pub async fn members(&self) -> Result<Vec<MemberDetail>, StoreError> {
+        let mut feeds: HashMap<String, Vec<Feed>> = HashMap::new();
+        for feed in self.feeds().await? {
+            feeds.entry(feed.member.slug.clone()).or_default().push(feed);
+        }
+        let rows = sqlx::query(MEMBERS).fetch_all(self.readers()).await?;
+        let mut members = rows.iter().map(detail).collect::<Result<Vec<_>, _>>()?;
+        for detail in &mut members {
+            detail.feeds = feeds.remove(&detail.member.slug).unwrap_or_default();
+        }
+        members.sort_by_cached_key(|detail| (detail.member.name.to_lowercase(), detail.member.slug.clone()));
+        Ok(members)
+    }
+
+    /// The member of this slug.
+    pub async fn member(&self, slug: &str) -> Result<Option<MemberDetail>, StoreError> {
+        let Some(row) = sqlx::query(MEMBER)
+            .bind(slug)
+            .fetch_optional(self.readers())
+            .await?
+        else {
+            return Ok(None);
+        };
+        let feeds = sqlx::query(FEEDS_OF_MEMBER)
+            .bind(slug)
+            .fetch_all(self.readers())
+            .await?;
+        let feeds = feeds.iter().map(rows::feed).collect::<Result<_, _>>()?;
+        Ok(Some(MemberDetail {
+            feeds,
+            ..detail(&row)?
+        }))
+    }
+
+    /// When each member that had published anything before `start` last did: the slug, and the published date of
+    /// the newest such entry that is shown.
+    pub async fn last_published_before(
+        &self,
+        start: DateTime<Utc>,
+    ) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+        let rows = sqlx::query(LAST_PUBLISHED)
+            .bind(millis(start))
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let mut fields = Fields::of("entries", row);
+                Ok((fields.take()?, fields.at()?))
+            })
+            .collect()
+    }
+}
+
+fn detail(row: &crate::db::Row) -> Result<MemberDetail, StoreError> {
+    let mut fields = Fields::of("members", row);
+    Ok(MemberDetail {
+        member: fields.member()?,
+        feeds: Vec::new(),
+        entries: fields.take()?,
+        newest: fields.at_optional()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Sample, feed, minutes, now, plan, record};
+
+    #[tokio::test]
+    async fn stand_by_name_with_feeds_and_entries() {
+        let store = testing::store().await;
+        let ben = feed(&store, "https://ben.example.org/feed", "ben").await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let further = model::FeedSpec {
+            member: Some("ada".to_owned()),
+            name: None,
+            ..testing::spec("https://notes.example.org/feed", "")
+        };
+        store
+            .import_feeds(&[further], now(), chrono_tz::UTC)
+            .await
+            .unwrap();
+        record(
+            &store,
+            &ada,
+            vec![
+                Sample::new("one").at(minutes(-1)).entry(),
+                Sample::new("two").at(minutes(-9)).entry(),
+                Sample::new("hidden").hidden().entry(),
+            ],
+        )
+        .await;
+        let members = store.members().await.unwrap();
+        let names: Vec<&str> = members.iter().map(|detail| detail.member.name.as_str()).collect();
+        assert_eq!(names, ["Ada", "ben"]);
+        assert_eq!((members[0].entries, members[0].newest), (2, Some(minutes(-1))));
+        assert_eq!((members[1].entries, members[1].newest), (0, None));
+        let slugs: Vec<&str> = members[0].feeds.iter().map(|feed| feed.slug.as_str()).collect();
+        assert_eq!(slugs, ["ada", "ada-2"]);
+        assert_eq!(members[1].feeds[0].id, ben.id);
+
+        assert_eq!(store.member("ada").await.unwrap().as_ref(), Some(&members[0]));
+        assert_eq!(store.member("ada-2").await.unwrap(), None);
+
+        let before = store.last_published_before(minutes(-1)).await.unwrap();
+        assert_eq!(before, [("ada".to_owned(), minutes(-9))]);
+        assert_eq!(store.last_published_before(minutes(-9)).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn are_counted_by_their_index() {
+        let store = testing::store().await;
+        for sql in [MEMBERS, MEMBER, LAST_PUBLISHED] {
+            let plan = plan(&store, sql.to_owned()).await;
+            assert!(
+                !plan.contains("SCAN e") && plan.contains("COVERING INDEX entries_of_member"),
+                "{sql}\n{plan}"
+            );
+        }
+    }
+}

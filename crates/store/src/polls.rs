@@ -1,0 +1,553 @@
+//! Recording polls: what a batch of them changes, in one transaction.
+//!
+//! A poll that was computed from a feed that has since changed is refused and leaves nothing. A poll that brought
+//! nothing writes its feed's row and its own, and nothing else.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{FeedStatus, PollOutcome};
+use sqlx::QueryBuilder;
+
+use crate::changes::NextRevision;
+use crate::db::{Connection, Db, statements};
+use crate::edits;
+use crate::entries::{self, Write, touch_members};
+use crate::labels;
+use crate::record::{PollCounts, PollRecord};
+use crate::rows::{Fields, millis};
+use crate::{Store, StoreError};
+
+/// Records of one statement at most.
+const ROWS: usize = 64;
+
+/// How many polls of a feed are kept.
+const KEPT: i64 = 100;
+/// Each feed's old polls are removed after this many of its polls.
+const PRUNED_EVERY: i64 = 32;
+
+const STATES: &str =
+    "WITH v (id, version, status, etag, last_modified, body_hash, success_at, polled_at, outcome, error,
+    next_poll_at, retry_after_at, failures, gone_since_at, moved_to, moved_since_at, site_url) AS (";
+const UPDATE_FEEDS: &str = ") UPDATE feeds SET
+    version = feeds.version + 1, status = v.status, etag = v.etag, last_modified = v.last_modified,
+    body_hash = v.body_hash, first_success_at = COALESCE(feeds.first_success_at, v.success_at),
+    last_success_at = COALESCE(v.success_at, feeds.last_success_at), last_polled_at = v.polled_at,
+    last_outcome = v.outcome, last_error = v.error, next_poll_at = v.next_poll_at, retry_after_at = v.retry_after_at,
+    failures = v.failures, gone_since_at = v.gone_since_at, moved_to = v.moved_to, moved_since_at = v.moved_since_at,
+    site_url = COALESCE(v.site_url, feeds.site_url)
+    FROM v WHERE feeds.id = v.id AND feeds.version = v.version RETURNING feeds.id, feeds.member_id";
+
+const FIRST_SUCCESS: &str = "UPDATE site_state SET first_success_at = $1 WHERE first_success_at IS NULL";
+
+const SITES: &str = "WITH v (member_id, feed_id, site_url) AS (";
+/// The blog of a member is where the member's first feed says, unless the registry says it.
+const UPDATE_MEMBERS: &str = ") UPDATE members SET url = v.site_url FROM v
+    WHERE members.id = v.member_id AND members.url IS DISTINCT FROM v.site_url
+        AND members.slug = (SELECT f.slug FROM feeds f WHERE f.id = v.feed_id AND f.site IS NULL)
+    RETURNING members.id";
+
+const NEW_COUNTS: &str = "WITH v (feed_id, added) AS (";
+const ADD_COUNTS: &str =
+    ") UPDATE feeds SET entries = feeds.entries + v.added FROM v WHERE feeds.id = v.feed_id";
+
+const ADD_POLLS: &str =
+    "INSERT INTO polls (feed_id, number, polled_at, outcome, http_status, duration_ms, body_bytes,
+    entries_new, entries_updated, error) ";
+const PRUNE_POLLS: &str = "DELETE FROM polls WHERE feed_id = $1 AND number <= $2";
+
+impl Store {
+    /// Records a batch of polls in one transaction and tells, in the same order, what each came to. Of two polls
+    /// of one feed in a batch the second is refused.
+    ///
+    /// # Errors
+    /// If anything cannot be written, nothing of the batch is.
+    pub async fn record_polls(&self, records: &[PollRecord]) -> Result<Vec<PollCounts>, StoreError> {
+        let mut counts = vec![PollCounts::default(); records.len()];
+        if records.is_empty() {
+            return Ok(counts);
+        }
+        let mut transaction = self.begin().await?;
+        let connection = &mut *transaction;
+        let members = update_feeds(connection, records).await?;
+        let mut polled = HashSet::new();
+        let mut accepted = Vec::with_capacity(records.len());
+        for (record, counts) in records.iter().zip(&mut counts) {
+            if let Some(&member_id) = members
+                .get(&record.feed_id)
+                .filter(|_| polled.insert(record.feed_id))
+            {
+                counts.accepted = true;
+                accepted.push(Accepted {
+                    record,
+                    member_id,
+                    counts,
+                });
+            }
+        }
+        record_what_is_seen(connection, &mut accepted).await?;
+        let successes = accepted
+            .iter()
+            .map(|accepted| accepted.record)
+            .filter(|record| succeeded(record));
+        if let Some(at) = successes.map(|record| record.at).min() {
+            sqlx::query(FIRST_SUCCESS)
+                .bind(millis(at))
+                .execute(&mut *connection)
+                .await?;
+        }
+        remember(connection, &accepted).await?;
+        transaction.commit().await?;
+        Ok(counts)
+    }
+}
+
+/// A poll that is not refused, and what it comes to.
+struct Accepted<'a> {
+    record: &'a PollRecord,
+    member_id: i64,
+    counts: &'a mut PollCounts,
+}
+
+fn succeeded(record: &PollRecord) -> bool {
+    record.outcome != PollOutcome::Failed
+}
+
+/// Whether readers might see something of the poll.
+fn may_be_seen(record: &PollRecord) -> bool {
+    !record.new.is_empty()
+        || !record.changed.is_empty()
+        || record.state.site_url.is_some()
+        || record.state.status == FeedStatus::Gone
+}
+
+/// Rewrites the feeds that still are as their polls found them; gives each such feed's member.
+async fn update_feeds(
+    connection: &mut Connection,
+    records: &[PollRecord],
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let mut feeds = HashSet::new();
+    let firsts: Vec<&PollRecord> = records
+        .iter()
+        .filter(|record| feeds.insert(record.feed_id))
+        .collect();
+    let mut members = HashMap::with_capacity(firsts.len());
+    for records in statements(&firsts, ROWS) {
+        let mut sql = QueryBuilder::<Db>::new(STATES);
+        sql.push_values(records, |mut row, record| {
+            let state = &record.state;
+            row.push_bind(record.feed_id)
+                .push_bind(record.feed_version)
+                .push_bind(state.status.as_str())
+                .push_bind(&state.validators.etag)
+                .push_bind(&state.validators.last_modified)
+                .push_bind(&state.body_hash)
+                .push_bind(succeeded(record).then_some(millis(record.at)))
+                .push_bind(millis(record.at))
+                .push_bind(record.outcome.as_str())
+                .push_bind(&record.error)
+                .push_bind(millis(state.next_poll_at))
+                .push_bind(state.retry_after_at.map(millis))
+                .push_bind(state.failures)
+                .push_bind(state.gone_since.map(millis))
+                .push_bind(state.moved.as_ref().map(|(target, _)| target.as_str()))
+                .push_bind(state.moved.as_ref().map(|(_, since)| millis(*since)))
+                .push_bind(&state.site_url);
+        });
+        for row in sql.push(UPDATE_FEEDS).build().fetch_all(&mut *connection).await? {
+            let mut fields = Fields::of("feeds", &row);
+            members.insert(fields.take()?, fields.take()?);
+        }
+    }
+    Ok(members)
+}
+
+/// Writes what readers may see of the accepted polls: one revision, if they do see anything.
+async fn record_what_is_seen(
+    connection: &mut Connection,
+    accepted: &mut [Accepted<'_>],
+) -> Result<(), StoreError> {
+    let mut seen: Vec<&mut Accepted<'_>> = accepted
+        .iter_mut()
+        .filter(|accepted| may_be_seen(accepted.record))
+        .collect();
+    let Some(at) = seen.iter().map(|accepted| accepted.record.at).max() else {
+        return Ok(());
+    };
+    let mut revision = NextRevision::begin(connection, at).await?;
+    update_members(connection, &seen, &mut revision).await?;
+    let mut labels = Vec::new();
+    for accepted in &mut seen {
+        let record = accepted.record;
+        // A feed that is gone leaves the list of feeds that readers can subscribe to.
+        revision.visible |= record.state.status == FeedStatus::Gone;
+        let write = Write {
+            feed_id: record.feed_id,
+            member_id: accepted.member_id,
+            at: record.at,
+        };
+        // What changed comes first: it may give up an identity that a new entry has now.
+        accepted.counts.updated = edits::rewrite(connection, write, &record.changed, &mut revision).await?;
+        accepted.counts.new =
+            entries::add(connection, write, &record.new, &mut revision, &mut labels).await?;
+    }
+    labels::add(connection, &labels).await?;
+    let grown: Vec<(i64, u32)> = seen
+        .iter()
+        .map(|accepted| (accepted.record.feed_id, accepted.counts.new))
+        .filter(|(_, new)| *new > 0)
+        .collect();
+    for grown in statements(&grown, ROWS) {
+        QueryBuilder::<Db>::new(NEW_COUNTS)
+            .push_values(grown, |mut row, (feed_id, new)| {
+                row.push_bind(feed_id).push_bind(new);
+            })
+            .push(ADD_COUNTS)
+            .build()
+            .execute(&mut *connection)
+            .await?;
+    }
+    revision.finish(connection).await
+}
+
+/// Moves the addresses of blogs whose feeds name others now.
+async fn update_members(
+    connection: &mut Connection,
+    seen: &[&mut Accepted<'_>],
+    revision: &mut NextRevision,
+) -> Result<(), StoreError> {
+    let sites: Vec<_> = seen
+        .iter()
+        .filter(|accepted| accepted.record.state.site_url.is_some())
+        .collect();
+    let mut moved = Vec::new();
+    for sites in statements(&sites, ROWS) {
+        let mut sql = QueryBuilder::<Db>::new(SITES);
+        sql.push_values(sites, |mut row, accepted| {
+            row.push_bind(accepted.member_id)
+                .push_bind(accepted.record.feed_id)
+                .push_bind(accepted.record.state.site_url.as_ref());
+        });
+        for row in sql
+            .push(UPDATE_MEMBERS)
+            .build()
+            .fetch_all(&mut *connection)
+            .await?
+        {
+            moved.push(Fields::of("members", &row).take()?);
+        }
+    }
+    touch_members(connection, &moved, revision).await
+}
+
+/// Adds the polls to their feeds' histories and now and then forgets the oldest.
+async fn remember(connection: &mut Connection, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
+    for polls in statements(accepted, ROWS) {
+        QueryBuilder::<Db>::new(ADD_POLLS)
+            .push_values(polls, |mut row, Accepted { record, counts, .. }| {
+                row.push_bind(record.feed_id)
+                    .push_bind(record.feed_version)
+                    .push_bind(millis(record.at))
+                    .push_bind(record.outcome.as_str())
+                    .push_bind(record.http_status)
+                    .push_bind(record.duration_ms as i64)
+                    .push_bind(record.body_bytes as i64)
+                    .push_bind(counts.new)
+                    .push_bind(counts.updated)
+                    .push_bind(&record.error);
+            })
+            .build()
+            .execute(&mut *connection)
+            .await?;
+    }
+    // Feeds take turns, so that no batch has much to remove.
+    let turn = |record: &PollRecord| (record.feed_id + record.feed_version) % PRUNED_EVERY == 0;
+    for record in accepted
+        .iter()
+        .map(|accepted| accepted.record)
+        .filter(|record| turn(record))
+    {
+        sqlx::query(PRUNE_POLLS)
+            .bind(record.feed_id)
+            .bind(record.feed_version - KEPT)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use url::Url;
+
+    use super::*;
+    use crate::query::EntryQuery;
+    use crate::record::PollSummaryRow;
+    use crate::testing::{self, Sample, feed, minutes, now, plan, poll, record, record_at, reread};
+
+    fn found(feed: &model::Feed, name: &str) -> PollRecord {
+        PollRecord {
+            outcome: PollOutcome::Changed,
+            new: vec![Sample::new(name).entry()],
+            ..poll(feed, now())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_feed_and_its_history_tell_of_the_poll() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        assert_eq!(
+            (
+                store.first_success_at().await.unwrap(),
+                store.last_poll_at().await.unwrap()
+            ),
+            (None, None)
+        );
+        let mut failed = poll(&ada, now());
+        failed.outcome = PollOutcome::Failed;
+        failed.http_status = None;
+        failed.error = Some("no answer".to_owned());
+        failed.state.failures = 1;
+        store.record_polls(&[failed]).await.unwrap();
+        let after = reread(&store, &ada).await;
+        assert_eq!(
+            (after.first_success_at, after.last_success_at, after.failures),
+            (None, None, 1)
+        );
+        assert_eq!(
+            (after.last_polled_at, after.last_error.as_deref()),
+            (Some(now()), Some("no answer"))
+        );
+        assert_eq!(store.first_success_at().await.unwrap(), None);
+
+        let mut good = poll(&after, minutes(30));
+        good.outcome = PollOutcome::Changed;
+        good.http_status = Some(200);
+        good.body_bytes = 4321;
+        good.new = vec![Sample::new("one").entry()];
+        good.state.validators.etag = Some("W/\"1\"".to_owned());
+        good.state.body_hash = Some("abc".to_owned());
+        good.state.retry_after_at = Some(minutes(45));
+        good.state.gone_since = Some(minutes(-5));
+        good.state.moved = Some((Url::parse("https://elsewhere.example.org/").unwrap(), minutes(-6)));
+        store.record_polls(&[good.clone()]).await.unwrap();
+        let feed = reread(&store, &ada).await;
+        let expected = model::Feed {
+            validators: good.state.validators.clone(),
+            body_hash: good.state.body_hash.clone(),
+            first_success_at: Some(minutes(30)),
+            last_success_at: Some(minutes(30)),
+            last_polled_at: Some(minutes(30)),
+            last_outcome: Some(PollOutcome::Changed),
+            last_error: None,
+            next_poll_at: minutes(60),
+            retry_after_at: Some(minutes(45)),
+            failures: 0,
+            gone_since: Some(minutes(-5)),
+            moved: good.state.moved.clone(),
+            entries: 1,
+            version: 2,
+            ..ada.clone()
+        };
+        assert_eq!(feed, expected);
+        assert_eq!(store.first_success_at().await.unwrap(), Some(minutes(30)));
+        assert_eq!(store.last_poll_at().await.unwrap(), Some(minutes(30)));
+
+        // A later failure keeps what is known of the last success.
+        let mut failed = poll(&feed, minutes(60));
+        failed.outcome = PollOutcome::Failed;
+        store.record_polls(&[failed]).await.unwrap();
+        let after = reread(&store, &ada).await;
+        assert_eq!(
+            (after.first_success_at, after.last_success_at),
+            (Some(minutes(30)), Some(minutes(30)))
+        );
+        let polls = store.recent_polls(ada.id, 2).await.unwrap();
+        assert_eq!(polls.len(), 2);
+        let second = PollSummaryRow {
+            at: minutes(30),
+            outcome: PollOutcome::Changed,
+            http_status: Some(200),
+            duration_ms: 12,
+            body_bytes: 4321,
+            new: 1,
+            updated: 0,
+            error: None,
+        };
+        assert_eq!(polls[1], second);
+    }
+
+    #[tokio::test]
+    async fn a_poll_from_an_older_version_is_refused_whole() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ben = feed(&store, "https://ben.example.org/feed", "Ben").await;
+        let (late, other) = (found(&ada, "late"), found(&ben, "other"));
+        record(&store, &ada, vec![Sample::new("first").entry()]).await;
+        let counts = store.record_polls(&[late, other.clone(), other]).await.unwrap();
+        let accepted: Vec<bool> = counts.iter().map(|counts| counts.accepted).collect();
+        assert_eq!(accepted, [false, true, false]);
+        assert_eq!((counts[0].new, counts[1].new, counts[2].new), (0, 1, 0));
+        assert_eq!(
+            store.entries(&EntryQuery::newest(9)).await.unwrap().entries.len(),
+            2
+        );
+        assert_eq!(store.recent_polls(ada.id, 9).await.unwrap().len(), 1);
+        assert_eq!(reread(&store, &ada).await.version, 1);
+        assert_eq!(store.record_polls(&[]).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_merge_in_between_refuses_the_poll() {
+        let store = testing::store().await;
+        let spec = testing::spec("https://ada.example.org/feed", "Ada");
+        testing::merge(&store, &[spec]).await;
+        let ada = store.feeds().await.unwrap().remove(0);
+        testing::merge(&store, &[]).await;
+        assert!(!store.record_polls(&[found(&ada, "late")]).await.unwrap()[0].accepted);
+        assert_eq!(reread(&store, &ada).await.status, FeedStatus::Retired);
+    }
+
+    #[tokio::test]
+    async fn what_stops_half_way_leaves_nothing() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ben = feed(&store, "https://ben.example.org/feed", "Ben").await;
+        let before = (store.feeds().await.unwrap(), store.revision().await.unwrap());
+        // The second record breaks a rule of the schema when the first is written already.
+        let mut broken = found(&ben, "broken");
+        broken.new[0].key = "Not a key".to_owned();
+        store
+            .record_polls(&[found(&ada, "one"), broken])
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (store.feeds().await.unwrap(), store.revision().await.unwrap()),
+            before
+        );
+        assert!(
+            store
+                .entries(&EntryQuery::newest(9))
+                .await
+                .unwrap()
+                .entries
+                .is_empty()
+        );
+
+        // A process that dies inside a transaction never commits it.
+        let mut transaction = store.begin().await.unwrap();
+        update_feeds(&mut transaction, &[found(&ada, "one")])
+            .await
+            .unwrap();
+        drop(transaction);
+        assert_eq!(store.feeds().await.unwrap(), before.0);
+        assert_eq!(store.record_polls(&[found(&ada, "one")]).await.unwrap()[0].new, 1);
+    }
+
+    #[tokio::test]
+    async fn about_a_hundred_polls_are_kept() {
+        let store = testing::store().await;
+        let mut ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        for number in 0..230 {
+            store.record_polls(&[poll(&ada, minutes(number))]).await.unwrap();
+            ada.version += 1;
+        }
+        let polls = store.recent_polls(ada.id, 1000).await.unwrap();
+        assert!(
+            (100..=100 + PRUNED_EVERY as usize).contains(&polls.len()),
+            "{}",
+            polls.len()
+        );
+        assert_eq!(polls[0].at, minutes(229));
+    }
+
+    #[tokio::test]
+    async fn the_first_feed_says_where_the_blog_is_unless_the_registry_does() {
+        let store = testing::store().await;
+        let named = model::FeedSpec {
+            site: Some(Url::parse("https://ben.example.org/blog").unwrap()),
+            ..testing::spec("https://ben.example.org/feed", "Ben")
+        };
+        let further = model::FeedSpec {
+            member: Some("ada".to_owned()),
+            name: None,
+            ..testing::spec("https://notes.example.org/feed", "")
+        };
+        testing::merge(
+            &store,
+            &[
+                testing::spec("https://ada.example.org/feed", "Ada"),
+                named,
+                further,
+            ],
+        )
+        .await;
+        for (number, feed) in store.feeds().await.unwrap().iter().enumerate() {
+            let mut polled = found(feed, &format!("entry{number}"));
+            polled.state.site_url = Some(format!("https://{}.example.org/home", feed.slug));
+            store.record_polls(&[polled]).await.unwrap();
+        }
+        let url = async |slug: &str| store.member(slug).await.unwrap().unwrap().member.url.unwrap();
+        assert_eq!(url("ada").await, "https://ada.example.org/home");
+        assert_eq!(url("ben").await, "https://ben.example.org/blog");
+        let feeds = store.feeds().await.unwrap();
+        let sites: Vec<_> = feeds
+            .iter()
+            .map(|feed| feed.member.url.clone().unwrap())
+            .collect();
+        assert_eq!(
+            sites,
+            [
+                "https://ada.example.org/home",
+                "https://ben.example.org/blog",
+                "https://ada-2.example.org/home"
+            ]
+        );
+        // When the blog moves, entries that show its address have changed; a poll that says nothing changes nothing.
+        let mut polled = poll(&feeds[0], minutes(9));
+        polled.state.site_url = Some("https://ada.example.net/".to_owned());
+        store.record_polls(&[polled]).await.unwrap();
+        assert_eq!(url("ada").await, "https://ada.example.net/");
+        assert_eq!(
+            testing::found(&store, &Sample::new("entry0")).await.changed,
+            minutes(9)
+        );
+        record_at(&store, &feeds[0], minutes(10), Vec::new(), Vec::new()).await;
+        assert_eq!(url("ada").await, "https://ada.example.net/");
+    }
+
+    #[tokio::test]
+    async fn a_feed_that_is_gone_is_due_no_more_and_changes_what_readers_see() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let before = store.revision().await.unwrap().number;
+        let mut gone = poll(&ada, minutes(1));
+        gone.outcome = PollOutcome::Failed;
+        gone.state.status = FeedStatus::Gone;
+        store.record_polls(&[gone]).await.unwrap();
+        assert_eq!(store.due_feeds(now() + TimeDelta::days(9)).await.unwrap(), []);
+        assert_eq!(store.revision().await.unwrap().number, before + 1);
+    }
+
+    #[tokio::test]
+    async fn feeds_are_found_by_their_numbers() {
+        let store = testing::store().await;
+        let mut sql = QueryBuilder::<Db>::new(STATES);
+        sql.push("VALUES (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1), (2,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)")
+            .push(UPDATE_FEEDS);
+        let states = plan(&store, sql.into_string()).await;
+        assert!(
+            states.contains("SEARCH feeds USING INTEGER PRIMARY KEY"),
+            "{states}"
+        );
+        for (head, tail) in [(NEW_COUNTS, ADD_COUNTS), (SITES, UPDATE_MEMBERS)] {
+            let row = if head == SITES { "(1, 2, 3)" } else { "(1, 2)" };
+            let plan = plan(&store, format!("{head}VALUES {row}, {row}{tail}")).await;
+            assert!(
+                !plan.contains("SCAN feeds") && !plan.contains("SCAN members"),
+                "{plan}"
+            );
+        }
+    }
+}

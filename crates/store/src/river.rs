@@ -1,0 +1,736 @@
+//! The river and its parts: pages by condition, ranges of dates, archives, everything in turn.
+//!
+//! A page is found in two steps in one statement: the inner one walks an index and finds where the page's entries
+//! stand, the outer one reads those entries alone. So a page costs the same whatever the archive's size, and new
+//! entries neither shift nor double anything.
+
+use chrono::{DateTime, Utc};
+use model::Entry;
+use sqlx::QueryBuilder;
+
+use crate::db::Db;
+use crate::entries::complete;
+use crate::labels::LabelKind;
+use crate::query::{EntryPage, EntryQuery, RiverEdge, RiverPosition};
+use crate::rows::{self, EntryRow, entry_columns, entry_joins, millis};
+use crate::search::{self, MATCHING};
+use crate::{Store, StoreError};
+
+/// Entries of one archive document.
+const ARCHIVE_PAGE: i64 = 100;
+
+const PUBLISHED: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entries e",
+    entry_joins!(),
+    " AND e.shown = TRUE AND e.published_at >= $1 AND e.published_at < $2 ORDER BY e.published_at, e.id"
+);
+
+const ARCHIVE: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entries e",
+    entry_joins!(),
+    " AND e.shown = TRUE AND e.arrival > $1 AND e.arrival <= $2 ORDER BY e.arrival DESC"
+);
+const ARRIVALS: &str = "SELECT arrivals FROM site_state";
+
+const IN_TURN: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entries e",
+    entry_joins!(),
+    " AND e.shown = TRUE AND e.id > $1 ORDER BY e.id LIMIT $2"
+);
+
+impl Store {
+    /// A page of the river, newest release first, under the conditions of `query`.
+    pub async fn entries(&self, query: &EntryQuery) -> Result<EntryPage, StoreError> {
+        let limit = query.limit as usize;
+        let (edge, direction) = match query.from {
+            RiverEdge::Newest => (None, Direction::Older),
+            RiverEdge::OlderThan(position) => (Some(position), Direction::Older),
+            RiverEdge::NewerThan(position) => (Some(position), Direction::Newer),
+        };
+        let Some(conditions) = Conditions::of(query) else {
+            return Ok(EntryPage {
+                entries: Vec::new(),
+                older: None,
+                newer: None,
+            });
+        };
+
+        let mut sql = QueryBuilder::<Db>::new(concat!("SELECT ", entry_columns!(), " FROM ("));
+        conditions.push_places(&mut sql, edge, direction, limit + 1);
+        sql.push(concat!(
+            ") p CROSS JOIN entries e",
+            entry_joins!(),
+            " AND e.id = p.id ORDER BY p.river_at DESC, p.id DESC"
+        ));
+        let rows = sql.build().fetch_all(self.readers()).await?;
+        let mut rows: Vec<EntryRow> = rows.iter().map(rows::entry).collect::<Result<_, _>>()?;
+        // The one too many tells that there is more that way.
+        let more = rows.len() > limit;
+        if more {
+            rows.remove(if direction == Direction::Older { limit } else { 0 });
+        }
+
+        let first = rows.first().map(EntryRow::position);
+        let last = rows.last().map(EntryRow::position);
+        let (older, newer) = match (direction, edge) {
+            (Direction::Older, None) => (last.filter(|_| more), None),
+            (Direction::Older, Some(edge)) => {
+                let first = first.unwrap_or(RiverPosition {
+                    id: edge.id - 1,
+                    ..edge
+                });
+                (
+                    last.filter(|_| more),
+                    self.further(&conditions, first, Direction::Newer).await?,
+                )
+            }
+            (Direction::Newer, edge) => {
+                let last = last.or(edge.map(|edge| RiverPosition {
+                    id: edge.id + 1,
+                    ..edge
+                }));
+                let older = match last {
+                    Some(last) => self.further(&conditions, last, Direction::Older).await?,
+                    None => None,
+                };
+                (older, first.filter(|_| more))
+            }
+        };
+        Ok(EntryPage {
+            entries: complete(self.readers(), rows).await?,
+            older,
+            newer,
+        })
+    }
+
+    /// `edge`, if anything stands beyond it.
+    async fn further(
+        &self,
+        conditions: &Conditions<'_>,
+        edge: RiverPosition,
+        direction: Direction,
+    ) -> Result<Option<RiverPosition>, StoreError> {
+        let mut sql = QueryBuilder::<Db>::new("SELECT EXISTS (");
+        conditions.push_places(&mut sql, Some(edge), direction, 1);
+        let there: bool = sql
+            .push(")")
+            .build_query_scalar()
+            .fetch_one(self.readers())
+            .await?;
+        Ok(there.then_some(edge))
+    }
+
+    /// The shown entries published from `start` until before `end`, oldest first.
+    pub async fn entries_published(
+        &self,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query(PUBLISHED)
+            .bind(millis(start))
+            .bind(millis(end))
+            .fetch_all(self.readers())
+            .await?;
+        complete(
+            self.readers(),
+            rows.iter().map(rows::entry).collect::<Result<_, _>>()?,
+        )
+        .await
+    }
+
+    /// The entries of the `page`th hundred of arrivals (1 is the oldest; RFC 5005 section 4), the newest arrival
+    /// first. Only a withdrawal changes a full hundred.
+    pub async fn archive(&self, page: u32) -> Result<Vec<Entry>, StoreError> {
+        let end = i64::from(page) * ARCHIVE_PAGE;
+        let rows = sqlx::query(ARCHIVE)
+            .bind(end - ARCHIVE_PAGE)
+            .bind(end)
+            .fetch_all(self.readers())
+            .await?;
+        complete(
+            self.readers(),
+            rows.iter().map(rows::entry).collect::<Result<_, _>>()?,
+        )
+        .await
+    }
+
+    /// How many entries have ever been shown: the number of the last arrival.
+    pub async fn arrivals(&self) -> Result<u64, StoreError> {
+        let arrivals: i64 = sqlx::query_scalar(ARRIVALS).fetch_one(self.readers()).await?;
+        Ok(arrivals as u64)
+    }
+
+    /// Every shown entry in turn, oldest arrival first, `limit` at a time: what follows `after` (from the
+    /// beginning: `None`), and what to pass to go on, `None` at the end.
+    pub async fn entries_after(
+        &self,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<(Vec<Entry>, Option<i64>), StoreError> {
+        let rows = sqlx::query(IN_TURN)
+            .bind(after.unwrap_or(i64::MIN))
+            .bind(i64::from(limit))
+            .fetch_all(self.readers())
+            .await?;
+        let rows: Vec<EntryRow> = rows.iter().map(rows::entry).collect::<Result<_, _>>()?;
+        let next = rows
+            .last()
+            .filter(|_| rows.len() == limit as usize)
+            .map(|row| row.id);
+        Ok((complete(self.readers(), rows).await?, next))
+    }
+}
+
+/// Which way a page goes from its edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Older,
+    Newer,
+}
+
+/// What the river is narrowed to.
+struct Conditions<'q> {
+    query: &'q EntryQuery,
+    /// The search as the full-text index takes it.
+    words: Option<String>,
+}
+
+impl<'q> Conditions<'q> {
+    /// `None` if a search is asked for that nothing can match.
+    fn of(query: &'q EntryQuery) -> Option<Self> {
+        let words = match &query.search {
+            Some(text) => Some(search::expression(text)?),
+            None => None,
+        };
+        Some(Self { query, words })
+    }
+
+    /// Adds a query for the places (`river_at`, `id`) of at most `limit` entries beyond `edge`, nearest first.
+    fn push_places(
+        &self,
+        sql: &mut QueryBuilder<Db>,
+        edge: Option<RiverPosition>,
+        direction: Direction,
+        limit: usize,
+    ) {
+        let EntryQuery {
+            topic,
+            hashtags,
+            member,
+            since,
+            until,
+            ..
+        } = self.query;
+        let by_label = topic.is_some() || !hashtags.is_empty();
+        // With a label its range of entry_labels is walked, and the entry is read only where more is asked of it.
+        let (river_at, id) = if by_label {
+            ("l.river_at", "l.entry_id")
+        } else {
+            ("e.river_at", "e.id")
+        };
+        let reads_entry = member.is_some() || since.is_some() || until.is_some();
+        sql.push(format_args!("SELECT {river_at} AS river_at, {id} AS id FROM "));
+        if by_label {
+            self.push_labelled(sql, reads_entry);
+        } else {
+            sql.push("entries e WHERE e.shown = TRUE");
+        }
+        if let Some(member) = member {
+            sql.push(" AND e.member_id = (SELECT m.id FROM members m WHERE m.slug = ")
+                .push_bind(member)
+                .push(")");
+        }
+        // The plus keeps the planner on the river's own index, which holds the published date too; so a word that
+        // stands in every other entry costs no more than a rare one.
+        if let Some(since) = since {
+            sql.push(" AND +e.published_at >= ").push_bind(millis(*since));
+        }
+        if let Some(until) = until {
+            sql.push(" AND +e.published_at < ").push_bind(millis(*until));
+        }
+        if let Some(words) = &self.words {
+            sql.push(format_args!(" AND +{id} IN ({MATCHING}"))
+                .push_bind(words)
+                .push(")");
+        }
+        let (beyond, order) = match direction {
+            Direction::Older => ("<", "DESC"),
+            Direction::Newer => (">", "ASC"),
+        };
+        if let Some(edge) = edge {
+            sql.push(format_args!(" AND ({river_at}, {id}) {beyond} ("))
+                .push_bind(edge.river_at);
+            sql.push(", ").push_bind(edge.id).push(")");
+        }
+        sql.push(format_args!(" ORDER BY {river_at} {order}, {id} {order} LIMIT "))
+            .push_bind(limit as i64);
+    }
+
+    /// Adds the part of `entry_labels l` that the query asks for, with its entries if they are to be read.
+    fn push_labelled(&self, sql: &mut QueryBuilder<Db>, reads_entry: bool) {
+        let EntryQuery { topic, hashtags, .. } = self.query;
+        let entries = if reads_entry { " CROSS JOIN entries e" } else { "" };
+        match (topic, hashtags.as_slice()) {
+            (Some(topic), tags) => {
+                sql.push(format_args!("entry_labels l{entries} WHERE "));
+                push_is(sql, "l.", LabelKind::Topic, std::slice::from_ref(topic));
+                if !tags.is_empty() {
+                    sql.push(" AND l.entry_id IN (SELECT h.entry_id FROM entry_labels h WHERE ");
+                    push_is(sql, "h.", LabelKind::Hashtag, tags);
+                    sql.push(")");
+                }
+            }
+            (None, [tag]) if !tag.ends_with('*') => {
+                sql.push(format_args!("entry_labels l{entries} WHERE "));
+                push_is(sql, "l.", LabelKind::Hashtag, hashtags);
+            }
+            (None, tags) => {
+                sql.push("(SELECT DISTINCT h.river_at, h.entry_id FROM entry_labels h WHERE ");
+                push_is(sql, "h.", LabelKind::Hashtag, tags);
+                sql.push(format_args!(") l{entries} WHERE TRUE"));
+            }
+        }
+        if reads_entry {
+            sql.push(" AND e.id = l.entry_id");
+        }
+    }
+}
+
+/// Adds that a label is one of these; a hashtag may end in `*`.
+fn push_is(sql: &mut QueryBuilder<Db>, table: &str, kind: LabelKind, labels: &[String]) {
+    sql.push(format_args!("{table}kind = "))
+        .push_bind(kind.as_str())
+        .push(" AND (");
+    for (index, label) in labels.iter().enumerate() {
+        if index > 0 {
+            sql.push(" OR ");
+        }
+        match label.strip_suffix('*').filter(|_| kind == LabelKind::Hashtag) {
+            // No text that begins with the prefix sorts after the prefix and the last character of all.
+            Some(prefix) => {
+                sql.push(format_args!("({table}label >= ")).push_bind(prefix);
+                sql.push(format_args!(" AND {table}label <= "))
+                    .push_bind(format!("{prefix}\u{10FFFF}"))
+                    .push(")");
+            }
+            None => {
+                sql.push(format_args!("{table}label = ")).push_bind(label);
+            }
+        }
+    }
+    sql.push(")");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Sample, at, feed, minutes, now, plan, record, record_at, titles};
+
+    async fn page(store: &Store, from: RiverEdge, limit: u32) -> EntryPage {
+        store
+            .entries(&EntryQuery {
+                from,
+                ..EntryQuery::newest(limit)
+            })
+            .await
+            .unwrap()
+    }
+
+    async fn under(store: &Store, change: impl FnOnce(&mut EntryQuery)) -> Vec<String> {
+        let mut query = EntryQuery::newest(50);
+        change(&mut query);
+        let page = store.entries(&query).await.unwrap();
+        titles(&page.entries).into_iter().map(str::to_owned).collect()
+    }
+
+    #[tokio::test]
+    async fn stands_by_release_then_undated_back_catalogue_in_feed_order() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let back = vec![
+            Sample::new("new").at(now()).entry(),
+            Sample::new("moon").at(at("1969-07-20T20:17:00Z")).entry(),
+            Sample::new("undated1").undated().entry(),
+            Sample::new("undated2").undated().entry(),
+        ];
+        record(&store, &ada, back).await;
+        // Two posts found late in one poll are released at one moment: the feed's order decides.
+        let late = ["late1", "late2"]
+            .map(|name| Sample::new(name).at(minutes(5)).entry())
+            .to_vec();
+        record_at(&store, &ada, minutes(5), late, Vec::new()).await;
+        let river = page(&store, RiverEdge::Newest, 10).await;
+        assert_eq!(
+            titles(&river.entries),
+            ["late1", "late2", "new", "moon", "undated1", "undated2"]
+        );
+        assert_eq!((river.older, river.newer), (None, None));
+    }
+
+    #[tokio::test]
+    async fn paging_neither_skips_nor_repeats_while_entries_arrive() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let names: Vec<String> = (0..23).map(|number| format!("entry{number:02}")).collect();
+        // Many share their moment, and the last four have none.
+        let entries = names.iter().enumerate().map(|(number, name)| {
+            let sample = Sample::new(name).at(minutes(-(number as i64 / 5)));
+            if number >= 19 {
+                sample.undated().entry()
+            } else {
+                sample.entry()
+            }
+        });
+        record(&store, &ada, entries.collect()).await;
+
+        let mut seen = Vec::new();
+        let mut river = page(&store, RiverEdge::Newest, 5).await;
+        assert_eq!(river.newer, None);
+        for round in 0.. {
+            seen.extend(titles(&river.entries).into_iter().map(str::to_owned));
+            let name = format!("meanwhile{round}");
+            record_at(
+                &store,
+                &ada,
+                minutes(round),
+                vec![Sample::new(&name).at(minutes(round)).entry()],
+                Vec::new(),
+            )
+            .await;
+            let Some(older) = river.older else { break };
+            river = page(&store, RiverEdge::OlderThan(older), 5).await;
+            assert!(river.newer.is_some());
+        }
+        assert_eq!(seen, names);
+
+        // And back up again, page by page, to what came meanwhile.
+        let mut seen = Vec::new();
+        while let Some(newer) = river.newer {
+            river = page(&store, RiverEdge::NewerThan(newer), 5).await;
+            assert!(river.older.is_some());
+            seen.splice(0..0, titles(&river.entries).into_iter().map(str::to_owned));
+        }
+        let mut all: Vec<String> = (0..5).rev().map(|round| format!("meanwhile{round}")).collect();
+        all.extend_from_slice(&names[..20]);
+        assert_eq!(seen, all);
+    }
+
+    #[tokio::test]
+    async fn the_ends_know_that_they_are_ends() {
+        let store = testing::store().await;
+        let empty = page(&store, RiverEdge::Newest, 5).await;
+        assert_eq!((empty.entries.len(), empty.older, empty.newer), (0, None, None));
+
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        record(
+            &store,
+            &ada,
+            vec![Sample::new("two").entry(), Sample::new("one").entry()],
+        )
+        .await;
+        let top = page(&store, RiverEdge::Newest, 2).await;
+        assert_eq!((top.older, top.newer), (None, None));
+        let first = page(&store, RiverEdge::Newest, 1).await.older.unwrap();
+        let bottom = page(&store, RiverEdge::OlderThan(first), 1).await;
+        assert_eq!((bottom.older, bottom.newer.is_some()), (None, true));
+        let top = page(&store, RiverEdge::NewerThan(bottom.newer.unwrap()), 1).await;
+        assert_eq!(
+            (titles(&top.entries), top.older.is_some(), top.newer),
+            (vec!["two"], true, None)
+        );
+        // Beyond the ends there is nothing but the way back.
+        let above = page(&store, RiverEdge::NewerThan(first), 1).await;
+        assert_eq!((above.entries.len(), above.newer), (0, None));
+        let back = page(&store, RiverEdge::OlderThan(above.older.unwrap()), 1).await;
+        assert_eq!(titles(&back.entries), ["two"]);
+    }
+
+    #[tokio::test]
+    async fn conditions_add_up() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ben = feed(&store, "https://ben.example.org/feed", "Ben").await;
+        record(
+            &store,
+            &ada,
+            vec![
+                Sample::new("a1")
+                    .at(minutes(-1))
+                    .topic("data")
+                    .hashtag("ukgc26")
+                    .words("Title of a1", "open bins")
+                    .entry(),
+                Sample::new("a2")
+                    .at(minutes(-2))
+                    .topic("data")
+                    .hashtag("localgov")
+                    .entry(),
+                Sample::new("a3")
+                    .at(minutes(-3))
+                    .hashtag("ukgc25")
+                    .hashtag("ukgc26")
+                    .entry(),
+                Sample::new("hidden")
+                    .topic("data")
+                    .hashtag("ukgc26")
+                    .hidden()
+                    .entry(),
+            ],
+        )
+        .await;
+        record(
+            &store,
+            &ben,
+            vec![
+                Sample::new("b1")
+                    .at(minutes(-4))
+                    .topic("data")
+                    .words("Title of b1", "bins and data")
+                    .entry(),
+                Sample::new("b2").at(minutes(-5)).hashtag("ukgovcamp").entry(),
+            ],
+        )
+        .await;
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(under(&store, |_| {}).await, ["a1", "a2", "a3", "b1", "b2"]);
+        assert_eq!(
+            under(&store, |query| query.topic = text("data")).await,
+            ["a1", "a2", "b1"]
+        );
+        assert_eq!(under(&store, |query| query.topic = text("dat*")).await, [""; 0]);
+        assert_eq!(
+            under(&store, |query| query.member = text("ada")).await,
+            ["a1", "a2", "a3"]
+        );
+        assert_eq!(
+            under(&store, |query| query.member = text("nobody")).await,
+            [""; 0]
+        );
+        assert_eq!(
+            under(&store, |query| query.hashtags = vec!["ukgc26".into()]).await,
+            ["a1", "a3"]
+        );
+        let group = || vec!["ukgovcamp".to_owned(), "ukgc*".to_owned()];
+        assert_eq!(
+            under(&store, |query| query.hashtags = group()).await,
+            ["a1", "a3", "b2"]
+        );
+        assert_eq!(
+            under(&store, |query| (query.topic, query.hashtags) =
+                (text("data"), group()))
+            .await,
+            ["a1"]
+        );
+        assert_eq!(
+            under(&store, |query| (query.member, query.hashtags) =
+                (text("ben"), group()))
+            .await,
+            ["b2"]
+        );
+        assert_eq!(
+            under(&store, |query| (query.topic, query.member) =
+                (text("data"), text("ben")))
+            .await,
+            ["b1"]
+        );
+        assert_eq!(
+            under(&store, |query| query.search = text("bins")).await,
+            ["a1", "b1"]
+        );
+        assert_eq!(
+            under(&store, |query| (query.topic, query.search) =
+                (text("data"), text("bins -and")))
+            .await,
+            ["a1"]
+        );
+        assert_eq!(
+            under(&store, |query| query.search = text("\"-\" !")).await,
+            [""; 0]
+        );
+        let range =
+            |query: &mut EntryQuery| (query.since, query.until) = (Some(minutes(-4)), Some(minutes(-2)));
+        assert_eq!(under(&store, range).await, ["a3", "b1"]);
+        let with_topic =
+            |query: &mut EntryQuery| (query.since, query.topic) = (Some(minutes(-2)), text("data"));
+        assert_eq!(under(&store, with_topic).await, ["a1", "a2"]);
+    }
+
+    #[tokio::test]
+    async fn a_whole_post_is_given_where_its_owner_agreed() {
+        let store = testing::store().await;
+        let whole = model::FeedSpec {
+            content: Some(model::ContentChoice::Full),
+            ..testing::spec("https://ben.example.org/feed", "Ben")
+        };
+        testing::merge(
+            &store,
+            &[testing::spec("https://ada.example.org/feed", "Ada"), whole],
+        )
+        .await;
+        for feed in store.feeds().await.unwrap() {
+            record(&store, &feed, vec![Sample::new(&feed.slug).entry()]).await;
+        }
+        let river = page(&store, RiverEdge::Newest, 5).await;
+        let given = |slug: &str| {
+            let entry = river
+                .entries
+                .iter()
+                .find(|entry| entry.member.slug == slug)
+                .unwrap();
+            entry.content_html.as_ref().map(model::SafeHtml::as_str)
+        };
+        assert_eq!(given("ada"), None);
+        assert_eq!(given("ben"), Some("<p>Text of ben.</p>"));
+    }
+
+    #[tokio::test]
+    async fn ranges_archives_and_everything_in_turn() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let entries = (0..205).map(|number| {
+            let sample = Sample::new(&format!("entry{number:03}")).at(minutes(-number));
+            if number == 200 {
+                sample.hidden().entry()
+            } else {
+                sample.entry()
+            }
+        });
+        record(&store, &ada, entries.collect()).await;
+
+        let published = store.entries_published(minutes(-3), minutes(-1)).await.unwrap();
+        assert_eq!(titles(&published), ["entry003", "entry002"]);
+
+        assert_eq!(store.arrivals().await.unwrap(), 204);
+        let first = store.archive(1).await.unwrap();
+        let (newest, oldest) = (first.first().unwrap(), first.last().unwrap());
+        assert_eq!(first.len(), 100);
+        assert_eq!(
+            titles(&[newest.clone(), oldest.clone()]),
+            ["entry104", "entry204"]
+        );
+        assert_eq!(
+            titles(&store.archive(3).await.unwrap()),
+            ["entry000", "entry001", "entry002", "entry003"]
+        );
+        assert!(store.archive(0).await.unwrap().is_empty() && store.archive(4).await.unwrap().is_empty());
+
+        let (mut seen, mut after) = (0, None);
+        loop {
+            let (entries, next) = store.entries_after(after, 50).await.unwrap();
+            seen += entries.len();
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, 204);
+    }
+
+    #[tokio::test]
+    async fn every_page_walks_an_index() {
+        let store = testing::store().await;
+        let text = || Some("x".to_owned());
+        let river = EntryQuery::newest(50);
+        let edge = Some(RiverPosition { river_at: 0, id: 0 });
+        for (query, index) in [
+            (river.clone(), "e USING COVERING INDEX entries_in_river"),
+            (
+                EntryQuery {
+                    since: Some(now()),
+                    ..river.clone()
+                },
+                "e USING COVERING INDEX entries_in_river",
+            ),
+            (
+                EntryQuery {
+                    search: text(),
+                    ..river.clone()
+                },
+                "e USING COVERING INDEX entries_in_river",
+            ),
+            (
+                EntryQuery {
+                    member: text(),
+                    ..river.clone()
+                },
+                "e USING COVERING INDEX entries_of_member",
+            ),
+            (
+                EntryQuery {
+                    topic: text(),
+                    ..river.clone()
+                },
+                "l USING PRIMARY KEY (kind=? AND label=?",
+            ),
+            (
+                EntryQuery {
+                    topic: text(),
+                    member: text(),
+                    ..river.clone()
+                },
+                "l USING PRIMARY KEY (kind=? AND label=?",
+            ),
+            (
+                EntryQuery {
+                    hashtags: vec!["x".into()],
+                    ..river.clone()
+                },
+                "l USING PRIMARY KEY (kind=? AND label=?",
+            ),
+            (
+                EntryQuery {
+                    topic: text(),
+                    hashtags: vec!["x*".into()],
+                    ..river.clone()
+                },
+                "l USING PRIMARY KEY (kind=? AND label=?",
+            ),
+        ] {
+            let conditions = Conditions::of(&query).unwrap();
+            for (edge, direction) in [
+                (None, Direction::Older),
+                (edge, Direction::Older),
+                (edge, Direction::Newer),
+            ] {
+                let mut sql = QueryBuilder::<Db>::new("");
+                conditions.push_places(&mut sql, edge, direction, 50);
+                let plan = plan(&store, sql.into_string()).await;
+                assert!(
+                    plan.contains(index) && !plan.contains("TEMP B-TREE FOR ORDER"),
+                    "{query:?}\n{plan}"
+                );
+            }
+        }
+        let several = EntryQuery {
+            hashtags: vec!["x*".into(), "y".into()],
+            ..river.clone()
+        };
+        let mut sql = QueryBuilder::<Db>::new("");
+        Conditions::of(&several)
+            .unwrap()
+            .push_places(&mut sql, None, Direction::Older, 50);
+        let several = plan(&store, sql.into_string()).await;
+        assert!(
+            !several.contains("SCAN h") && !several.contains(" e "),
+            "{several}"
+        );
+
+        for (sql, index) in [
+            (PUBLISHED, "SEARCH e USING INDEX entries_published"),
+            (ARCHIVE, "SEARCH e USING INDEX entries_by_arrival"),
+            (IN_TURN, "SEARCH e USING INTEGER PRIMARY KEY"),
+        ] {
+            let plan = plan(&store, sql.to_owned()).await;
+            assert!(
+                plan.starts_with(index) && !plan.contains("TEMP B-TREE"),
+                "{sql}\n{plan}"
+            );
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Rows into values: the one place that decodes what is stored, and that decides whether a whole post may leave.
+//!
+//! A value that cannot be read is an error that names the table, the column and the row.
+
+use chrono::{DateTime, Utc};
+use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators};
+use sqlx::{Column as _, Decode, Row as _, Type, ValueRef as _};
+use url::Url;
+
+use crate::StoreError;
+use crate::db::{Db, Row};
+use crate::query::RiverPosition;
+
+/// An instant as it is stored: UTC milliseconds.
+pub(crate) fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+/// An instant as it was stored; `None` if no calendar reaches it.
+pub(crate) fn instant(millis: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(millis)
+}
+
+/// A list as it is stored.
+pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("texts and numbers always have a JSON form")
+}
+
+/// Reads a row's columns from left to right.
+pub(crate) struct Fields<'r> {
+    table: &'static str,
+    row: &'r Row,
+    next: usize,
+}
+
+impl<'r> Fields<'r> {
+    /// The columns of `row`, which stands mainly for one of `table`.
+    pub(crate) fn of(table: &'static str, row: &'r Row) -> Self {
+        Self { table, row, next: 0 }
+    }
+
+    /// The next column as it is.
+    pub(crate) fn take<T: Decode<'r, Db> + Type<Db>>(&mut self) -> Result<T, StoreError> {
+        let value = self
+            .row
+            .try_get(self.next)
+            .map_err(|error| self.unreadable(error.to_string()))?;
+        self.next += 1;
+        Ok(value)
+    }
+
+    /// The next column, made into something else by `read`, which gives `None` for what it does not know.
+    pub(crate) fn read<S, T>(&mut self, read: impl FnOnce(S) -> Option<T>) -> Result<T, StoreError>
+    where
+        S: Decode<'r, Db> + Type<Db> + Clone + std::fmt::Debug,
+    {
+        let stored: S = self.take()?;
+        read(stored.clone()).ok_or_else(|| {
+            self.next -= 1;
+            self.unreadable(format!("{stored:?} is not one of its values"))
+        })
+    }
+
+    /// As [`Self::read`], where the column may be empty.
+    pub(crate) fn read_optional<S, T>(
+        &mut self,
+        read: impl FnOnce(S) -> Option<T>,
+    ) -> Result<Option<T>, StoreError>
+    where
+        S: Decode<'r, Db> + Type<Db> + Clone + std::fmt::Debug,
+    {
+        let empty = self.row.try_get_raw(self.next).is_ok_and(|value| value.is_null());
+        if empty {
+            self.next += 1;
+            return Ok(None);
+        }
+        self.read(read).map(Some)
+    }
+
+    /// The next column, an instant.
+    pub(crate) fn at(&mut self) -> Result<DateTime<Utc>, StoreError> {
+        self.read(instant)
+    }
+
+    /// The next column, an instant or nothing.
+    pub(crate) fn at_optional(&mut self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.read_optional(instant)
+    }
+
+    /// The next column, JSON.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, StoreError> {
+        self.read(|text: &str| serde_json::from_str(text).ok())
+    }
+
+    fn unreadable(&self, message: String) -> StoreError {
+        let row = match (self.row.try_get::<i64, _>(0), self.row.try_get::<&str, _>(0)) {
+            (Ok(id), _) => id.to_string(),
+            (_, Ok(name)) => name.to_owned(),
+            _ => "?".to_owned(),
+        };
+        let column = match self.row.columns().get(self.next) {
+            Some(column) => column.name().to_owned(),
+            None => format!("column {}", self.next),
+        };
+        StoreError::Unreadable {
+            table: self.table,
+            column,
+            row,
+            message,
+        }
+    }
+
+    /// The next column, HTML that was sanitised before it was stored; nothing if it is empty.
+    pub(crate) fn safe_html(&mut self) -> Result<Option<SafeHtml>, StoreError> {
+        Ok(self.take::<Option<String>>()?.map(SafeHtml::vouched))
+    }
+
+    /// The next five columns, a member.
+    pub(crate) fn member(&mut self) -> Result<Member, StoreError> {
+        Ok(Member {
+            slug: self.take()?,
+            name: self.take()?,
+            organisation: self.take()?,
+            url: self.take()?,
+            kind: self.read(MemberKind::parse)?,
+        })
+    }
+}
+
+/// An entry as it is stored, with what an output does not show.
+pub(crate) struct EntryRow {
+    pub(crate) id: i64,
+    pub(crate) river_at: i64,
+    pub(crate) shown: bool,
+    pub(crate) withdrawn_at: Option<DateTime<Utc>>,
+    pub(crate) entry: Entry,
+}
+
+impl EntryRow {
+    /// Where it stands in the river.
+    pub(crate) fn position(&self) -> RiverPosition {
+        RiverPosition {
+            river_at: self.river_at,
+            id: self.id,
+        }
+    }
+}
+
+/// The columns of an [`EntryRow`]. A whole post is not even read where its feed gives excerpts.
+macro_rules! entry_columns {
+    () => {
+        "e.id, e.river_at, e.shown, e.withdrawn_at, e.key, e.uri, e.link, e.title, e.summary, f.content, \
+         CASE WHEN f.content = 'full' THEN e.content_html END AS content_html, e.author, e.published_at, \
+         e.updated_at, e.released_at, e.arrived_at, e.language, e.words, e.topics, e.hashtags, e.categories, \
+         e.image_url, e.image_alt, COALESCE(f.licence, e.licence) AS licence, e.changed_at, \
+         m.slug, m.name, m.organisation, m.url, m.kind"
+    };
+}
+pub(crate) use entry_columns;
+
+/// What [`entry_columns`] needs beside `entries e`. The cross joins keep SQLite from beginning with a feed.
+macro_rules! entry_joins {
+    () => {
+        " CROSS JOIN members m CROSS JOIN feeds f WHERE m.id = e.member_id AND f.id = e.feed_id"
+    };
+}
+pub(crate) use entry_joins;
+
+/// Decodes [`entry_columns`]. `also_in` is left empty; see `entries::complete`.
+pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
+    let mut fields = Fields::of("entries", row);
+    let id = fields.take()?;
+    let river_at = fields.take()?;
+    let shown = fields.take()?;
+    let withdrawn_at = fields.at_optional()?;
+    let key = fields.take()?;
+    let uri = fields.take()?;
+    let url = fields.take()?;
+    let title = fields.take()?;
+    let summary = fields.take()?;
+    let content: ContentChoice = fields.read(ContentChoice::parse)?;
+    let content_html = fields.safe_html()?;
+    let author: Option<String> = fields.take()?;
+    let published = fields.at()?;
+    let updated = fields.at()?;
+    let released = fields.at()?;
+    let arrived = fields.at()?;
+    let language = fields.take()?;
+    let words = fields.take()?;
+    let topics = fields.json()?;
+    let hashtags = fields.json()?;
+    let categories = fields.json()?;
+    let image_url: Option<String> = fields.take()?;
+    let image_alt = fields.take()?;
+    let licence = fields.take()?;
+    let changed = fields.at()?;
+    let member = fields.member()?;
+    let entry = Entry {
+        key,
+        id: uri,
+        url,
+        title,
+        summary,
+        content_html: content_html.filter(|_| content == ContentChoice::Full),
+        author: author.unwrap_or_else(|| member.name.clone()),
+        member,
+        also_in: Vec::new(),
+        published,
+        updated,
+        released,
+        arrived,
+        language,
+        words,
+        topics,
+        hashtags,
+        categories,
+        image: image_url.map(|url| Image { url, alt: image_alt }),
+        licence,
+        changed,
+    };
+    Ok(EntryRow {
+        id,
+        river_at,
+        shown,
+        withdrawn_at,
+        entry,
+    })
+}
+
+/// The columns of a [`Feed`]; the blog's address is the feed's own where it is known, else the member's.
+macro_rules! feed_columns {
+    () => {
+        "f.id, f.slug, f.url, f.content, f.include, f.licence, f.joined, f.status, f.etag, f.last_modified, \
+         f.body_hash, f.first_success_at, f.last_success_at, f.last_polled_at, f.last_outcome, f.last_error, \
+         f.next_poll_at, f.retry_after_at, f.failures, f.gone_since_at, f.moved_to, f.moved_since_at, f.entries, \
+         f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url) AS url, m.kind"
+    };
+}
+pub(crate) use feed_columns;
+
+/// Decodes [`feed_columns`].
+pub(crate) fn feed(row: &Row) -> Result<Feed, StoreError> {
+    let mut fields = Fields::of("feeds", row);
+    let parse_url = |text: &str| Url::parse(text).ok();
+    Ok(Feed {
+        id: fields.take()?,
+        slug: fields.take()?,
+        url: fields.read(parse_url)?,
+        content: fields.read(ContentChoice::parse)?,
+        include: fields.read(model::IncludeChoice::parse)?,
+        licence: fields.take()?,
+        joined: fields.read(|day: &str| day.parse().ok())?,
+        status: fields.read(model::FeedStatus::parse)?,
+        validators: Validators {
+            etag: fields.take()?,
+            last_modified: fields.take()?,
+        },
+        body_hash: fields.take()?,
+        first_success_at: fields.at_optional()?,
+        last_success_at: fields.at_optional()?,
+        last_polled_at: fields.at_optional()?,
+        last_outcome: fields.read_optional(model::PollOutcome::parse)?,
+        last_error: fields.take()?,
+        next_poll_at: fields.at()?,
+        retry_after_at: fields.at_optional()?,
+        failures: fields.take()?,
+        gone_since: fields.at_optional()?,
+        moved: match (fields.read_optional(parse_url)?, fields.at_optional()?) {
+            (Some(target), Some(since)) => Some((target, since)),
+            _ => None,
+        },
+        entries: fields.take()?,
+        version: fields.take()?,
+        member: fields.member()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{self, Sample};
+
+    #[tokio::test]
+    async fn a_value_that_cannot_be_read_is_named() {
+        let store = testing::store().await;
+        let feed = testing::feed(&store, "https://ada.example.org/feed", "Ada").await;
+        testing::record(&store, &feed, vec![Sample::new("one").entry()]).await;
+        testing::execute(&store, "UPDATE entries SET topics = 'no json'").await;
+        let error = store
+            .entries(&crate::EntryQuery::newest(5))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("entries.topics of row 1 cannot be read: \"no json\""),
+            "{error}"
+        );
+    }
+}

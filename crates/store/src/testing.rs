@@ -1,0 +1,310 @@
+//! What the tests of this crate have in common: a store of their own, feeds, entries, polls.
+
+use std::ops::Deref;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Europe::London;
+use model::{
+    EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, PollOutcome, SafeHtml, TopicMatch,
+    TopicSource,
+};
+use tempfile::TempDir;
+
+use crate::record::{ChangedEntry, FeedState, NewEntry, PollCounts, PollRecord};
+use crate::{EntryLookup, Store};
+
+/// A store in a folder that goes when it goes.
+pub(crate) struct TestStore {
+    store: Store,
+    _folder: TempDir,
+}
+
+impl Deref for TestStore {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+pub(crate) async fn store() -> TestStore {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&format!("sqlite://{}", folder.path().join("voice.db").display()))
+        .await
+        .unwrap();
+    TestStore {
+        store,
+        _folder: folder,
+    }
+}
+
+/// The morning on which the tests play.
+pub(crate) fn now() -> DateTime<Utc> {
+    at("2026-11-23T09:00:00Z")
+}
+
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+pub(crate) fn minutes(minutes: i64) -> DateTime<Utc> {
+    now() + TimeDelta::minutes(minutes)
+}
+
+pub(crate) fn spec(url: &str, name: &str) -> FeedSpec {
+    FeedSpec::new(url.parse().unwrap(), name)
+}
+
+pub(crate) async fn merge(store: &Store, specs: &[FeedSpec]) -> crate::MergeReport {
+    store.merge_registry(specs, now(), London).await.unwrap()
+}
+
+/// Adds a feed and gives it.
+pub(crate) async fn feed(store: &Store, url: &str, name: &str) -> Feed {
+    store
+        .import_feeds(&[spec(url, name)], now(), London)
+        .await
+        .unwrap();
+    let feeds = store.feeds().await.unwrap();
+    feeds.into_iter().find(|feed| feed.url.as_str() == url).unwrap()
+}
+
+/// The feed as it stands now.
+pub(crate) async fn reread(store: &Store, feed: &Feed) -> Feed {
+    store
+        .feeds()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|other| other.id == feed.id)
+        .unwrap()
+}
+
+pub(crate) async fn execute(store: &Store, sql: &'static str) {
+    let mut write = store.begin().await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut *write).await.unwrap();
+    write.commit().await.unwrap();
+}
+
+/// What SQLite intends to do for a statement.
+pub(crate) async fn plan(store: &Store, sql: String) -> String {
+    use sqlx::Row as _;
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = sqlx::query(explain).fetch_all(store.readers()).await.unwrap();
+    rows.iter()
+        .map(|row| row.get::<String, _>("detail"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// An entry in the making.
+#[derive(Clone)]
+pub(crate) struct Sample {
+    pub(crate) new: NewEntry,
+}
+
+impl Sample {
+    /// An entry that is known by `name`, published and released at [`now`].
+    pub(crate) fn new(name: &str) -> Self {
+        let link = format!("https://example.org/{name}");
+        let draft = EntryDraft {
+            source_id: name.to_owned(),
+            link_key: Some(format!("example.org/{name}")),
+            link: Some(link),
+            fingerprint: format!("fingerprint of {name}"),
+            substance: format!("substance of {name}"),
+            title: Some(format!("Title of {name}")),
+            summary: format!("Summary of {name}."),
+            content_html: SafeHtml::vouched(format!("<p>Text of {name}.</p>")),
+            text: format!("Text of {name}."),
+            author: None,
+            published: None,
+            updated: None,
+            language: Some("en".to_owned()),
+            words: 3,
+            topics: Vec::new(),
+            hashtags: Vec::new(),
+            categories: Vec::new(),
+            image: None,
+            licence: None,
+            source_url: None,
+        };
+        Self {
+            new: NewEntry {
+                key: format!(
+                    "{:x<16}",
+                    name.replace(|c: char| !c.is_ascii_alphanumeric(), "x")
+                        .to_lowercase()
+                ),
+                id_prefix: "tag:voice.example.org,2026:".to_owned(),
+                draft,
+                published_at: now(),
+                updated_at: now(),
+                released_at: now(),
+                undated_back_catalogue: false,
+                shown: true,
+            },
+        }
+    }
+
+    /// Published and released then.
+    pub(crate) fn at(mut self, at: DateTime<Utc>) -> Self {
+        (self.new.published_at, self.new.updated_at, self.new.released_at) = (at, at, at);
+        self
+    }
+
+    pub(crate) fn draft(mut self, change: impl FnOnce(&mut EntryDraft)) -> Self {
+        change(&mut self.new.draft);
+        self
+    }
+
+    pub(crate) fn topic(self, slug: &str) -> Self {
+        self.draft(|draft| {
+            draft.topics.push(TopicMatch {
+                slug: slug.to_owned(),
+                score: 0.93,
+                by: TopicSource::Rule,
+                why: vec![Evidence {
+                    place: EvidencePlace::Title,
+                    text: slug.to_owned(),
+                }],
+            });
+        })
+    }
+
+    pub(crate) fn hashtag(self, tag: &str) -> Self {
+        self.draft(|draft| draft.hashtags.push(tag.to_owned()))
+    }
+
+    pub(crate) fn words(self, title: &str, text: &str) -> Self {
+        self.draft(|draft| {
+            draft.title = Some(title.to_owned());
+            draft.text = text.to_owned();
+        })
+    }
+
+    pub(crate) fn hidden(mut self) -> Self {
+        self.new.shown = false;
+        self
+    }
+
+    pub(crate) fn undated(mut self) -> Self {
+        self.new.undated_back_catalogue = true;
+        self
+    }
+
+    pub(crate) fn entry(self) -> NewEntry {
+        self.new
+    }
+
+    /// The same entry as the feed states it now.
+    pub(crate) fn changed(self, id: i64, substantial: bool) -> ChangedEntry {
+        ChangedEntry {
+            id,
+            substantial,
+            shown: self.new.shown,
+            draft: self.new.draft,
+        }
+    }
+}
+
+/// A good poll of the feed as it stands.
+pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
+    PollRecord {
+        feed_id: feed.id,
+        feed_version: feed.version,
+        at,
+        outcome: PollOutcome::NotModified,
+        http_status: Some(304),
+        duration_ms: 12,
+        body_bytes: 0,
+        error: None,
+        state: FeedState {
+            status: FeedStatus::Active,
+            validators: feed.validators.clone(),
+            body_hash: feed.body_hash.clone(),
+            next_poll_at: at + TimeDelta::minutes(30),
+            retry_after_at: None,
+            failures: 0,
+            gone_since: None,
+            moved: None,
+            site_url: None,
+        },
+        new: Vec::new(),
+        changed: Vec::new(),
+    }
+}
+
+/// Records a good poll at `at` that found these.
+pub(crate) async fn record_at(
+    store: &Store,
+    feed: &Feed,
+    at: DateTime<Utc>,
+    new: Vec<NewEntry>,
+    changed: Vec<ChangedEntry>,
+) -> PollCounts {
+    let feed = reread(store, feed).await;
+    let record = PollRecord {
+        outcome: PollOutcome::Changed,
+        http_status: Some(200),
+        new,
+        changed,
+        ..poll(&feed, at)
+    };
+    store.record_polls(&[record]).await.unwrap()[0]
+}
+
+/// Records a good poll at [`now`] that found these new entries, newest first.
+pub(crate) async fn record(store: &Store, feed: &Feed, new: Vec<NewEntry>) -> PollCounts {
+    record_at(store, feed, now(), new, Vec::new()).await
+}
+
+/// The entry of this sample's key.
+pub(crate) async fn found(store: &Store, sample: &Sample) -> model::Entry {
+    match store.entry(&sample.new.key).await.unwrap() {
+        EntryLookup::Found(entry) => *entry,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The titles of a list, for short comparisons.
+pub(crate) fn titles(entries: &[model::Entry]) -> Vec<&str> {
+    entries
+        .iter()
+        .map(|entry| {
+            entry
+                .title
+                .as_deref()
+                .unwrap_or("-")
+                .trim_start_matches("Title of ")
+        })
+        .collect()
+}
+
+/// Withdraws the entry that a sample of this name became, half an hour from [`now`].
+pub(crate) async fn withdraw(store: &Store, name: &str) {
+    const WITHDRAW: &str =
+        "UPDATE entries SET shown = 0, withdrawn_at = $2, changed_at = $2, title = NULL, author = NULL,
+            summary = '', content_html = '', text = '', hashtags = '[]', categories = '[]', topics = '[]'
+        WHERE source_id = $1";
+    let mut write = store.begin().await.unwrap();
+    sqlx::query(WITHDRAW)
+        .bind(name)
+        .bind(crate::rows::millis(minutes(30)))
+        .execute(&mut *write)
+        .await
+        .unwrap();
+    let labels = "DELETE FROM entry_labels WHERE entry_id IN (SELECT id FROM entries WHERE NOT shown)";
+    sqlx::query(labels).execute(&mut *write).await.unwrap();
+    write.commit().await.unwrap();
+}
+
+/// The number of the entry that this feed knows by this identity.
+pub(crate) async fn id_of(store: &Store, feed: &model::Feed, source_id: &str) -> i64 {
+    let known = store.known_entries(feed.id).await.unwrap();
+    known
+        .into_iter()
+        .find(|entry| entry.source_id == source_id)
+        .unwrap()
+        .id
+}
