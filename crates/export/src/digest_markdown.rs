@@ -1,0 +1,167 @@
+//! The digest in Markdown that means the same to every CommonMark reader: no raw HTML, no extensions, and no
+//! word of a post that turns into markup.
+
+use model::clean_text;
+
+use crate::digest::Digest;
+use crate::digest_layout::{Layout, Limits, Link, Span, layout};
+
+pub(crate) fn write(digest: &Digest) -> String {
+    let Layout {
+        title,
+        lead,
+        sections,
+    } = layout(digest, Limits::NONE);
+    let mut out = String::new();
+    out.extend(["# ", &escape(&title), "\n\n", &spans(&lead), "\n"]);
+    for section in sections {
+        out.extend(["\n## ", &escape(&section.heading), "\n"]);
+        for block in section.blocks {
+            out.extend([
+                "\n### ",
+                &link(&block.heading),
+                "\n\n",
+                &escape(&block.byline),
+                "\n",
+            ]);
+            if let Some(summary) = block.summary {
+                out.extend(["\n", &escape(&summary), "\n"]);
+            }
+        }
+        if !section.lines.is_empty() {
+            out.push('\n');
+        }
+        for line in section.lines {
+            out.extend(["- ", &spans(&line), "\n"]);
+        }
+    }
+    out
+}
+
+fn spans(line: &[Span]) -> String {
+    line.iter().map(span).collect()
+}
+
+fn span(span: &Span) -> String {
+    match span {
+        Span::Text(text) => {
+            // `escape` folds white space; at the ends of a piece it separates words.
+            let start = if text.starts_with(' ') { " " } else { "" };
+            let end = if text.ends_with(' ') { " " } else { "" };
+            format!("{start}{}{end}", escape(text))
+        }
+        Span::Link(target) => link(target),
+    }
+}
+
+fn link(link: &Link) -> String {
+    format!("[{}]({})", escape(&link.text), destination(&link.url))
+}
+
+/// One line of text in which no character is markup (CommonMark 2.4): those that mean something anywhere are
+/// escaped, and those that do so at the start of a line, if they stand there.
+fn escape(text: &str) -> String {
+    let text = clean_text(text);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut out = String::with_capacity(text.len() + 8);
+    // "1." and "1)" begin a list; so do "-" and "+", and a row of "=" or "-" makes a heading.
+    let number = text.bytes().take_while(u8::is_ascii_digit).count();
+    for (index, c) in text.char_indices() {
+        let anywhere = matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '~' | '|' | '#' | '!'
+        );
+        let at_start = (index == 0 && matches!(c, '-' | '+' | '='))
+            || (index == number && number > 0 && matches!(c, '.' | ')'));
+        if anywhere || at_start {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// An address between parentheses (CommonMark 6.3): what would end it is percent-encoded, and no `&` of it
+/// begins an entity.
+fn destination(url: &str) -> String {
+    let mut out = String::with_capacity(url.len());
+    for c in clean_text(url).chars() {
+        match c {
+            '(' => out.push_str("%28"),
+            ')' => out.push_str("%29"),
+            '<' => out.push_str("%3C"),
+            '>' => out.push_str("%3E"),
+            '\\' => out.push_str("%5C"),
+            '&' => out.push_str("&amp;"),
+            c if c.is_whitespace() => out.push_str("%20"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use pulldown_cmark::{Event, LinkType, Parser, Tag};
+
+    use super::{destination, escape};
+    use crate::sample::HOSTILE;
+
+    /// What a CommonMark reader shows, and the addresses it links.
+    fn shown(markdown: &str) -> (String, Vec<String>) {
+        let (mut text, mut links) = (String::new(), Vec::new());
+        for event in Parser::new(markdown) {
+            match event {
+                Event::Text(piece) => text.push_str(&piece),
+                Event::Start(Tag::Link {
+                    link_type, dest_url, ..
+                }) => {
+                    assert_eq!(link_type, LinkType::Inline);
+                    links.push(dest_url.into_string());
+                }
+                Event::Start(Tag::Paragraph) | Event::End(_) => {}
+                other => panic!("{other:?} in {markdown}"),
+            }
+        }
+        (text, links)
+    }
+
+    #[test]
+    fn words_never_turn_into_markup() {
+        for text in [
+            "# heading",
+            "1. one",
+            "12) twelve",
+            "- item",
+            "+ item",
+            "* item",
+            "> quote",
+            "=====",
+            "---",
+            "***",
+            "`code` **bold** _em_ ~~no~~",
+            "[a](b) ![c](d) [e]: f",
+            "<b>x</b> <https://a.example>",
+            "&amp; &copy;",
+            "a\\",
+            "\\*",
+            "| a | b |",
+            "```rust",
+            "&#35;",
+            "2015. A year",
+            HOSTILE,
+        ] {
+            let clean = model::clean_text(text);
+            let folded = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(shown(&escape(text)).0, folded, "{text:?} as {:?}", escape(text));
+        }
+    }
+
+    #[test]
+    fn addresses_stay_whole() {
+        let url = "https://example.org/a_(b)?x=1&copy;=2&y=[z]*_#f";
+        let (text, links) = shown(&format!("[{}]({})", escape("a ] b"), destination(url)));
+        assert_eq!(text, "a ] b");
+        assert_eq!(links, [url.replace('(', "%28").replace(')', "%29")]);
+    }
+}
