@@ -1,1 +1,21 @@
-//! placeholder
+//! The cycle: which feed is due, what a poll changes, when to come back.
+//!
+//! A poll is a fetch, a reading and a decision. The decision is made by pure functions (`schedule`,
+//! `changes`) and written by the store in one transaction; nothing here knows SQL or the web framework.
+//! To change *when* a feed is polled, look at `schedule.rs`; *what* a poll writes, at `changes.rs`; the order of
+//! the steps, at `poller.rs`.
+
+mod changes;
+mod check;
+mod cron_line;
+mod daemon;
+mod error;
+mod poller;
+mod schedule;
+
+pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
+pub use cron_line::CronLine;
+pub use daemon::run;
+pub use error::PollError;
+pub use poller::{FeedFailure, PollSummary, Poller, PollerSettings, Selection};
+pub use schedule::Intervals;

@@ -1,0 +1,94 @@
+//! What a reading of a feed changes: pure, from what the store knows and what the feed says.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Datelike, Utc};
+use model::{EntryDraft, Feed, IncludeChoice, KnownEntry, Site};
+use normalize::{Match, RawEntry, Tagger};
+use store::{ChangedEntry, NewEntry};
+
+/// The entries to add and to rewrite.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) new: Vec<NewEntry>,
+    pub(crate) changed: Vec<ChangedEntry>,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// Compares what `feed` says now (`found`, in its own order) with what is `known` of it. Only entries that are
+/// new or changed are sanitised and tagged.
+pub(crate) fn changes(
+    feed: &Feed,
+    known: &[KnownEntry],
+    found: &[RawEntry],
+    site: &Site,
+    tagger: &Tagger,
+    now: DateTime<Utc>,
+) -> Changes {
+    let by_id: HashMap<i64, &KnownEntry> = known.iter().map(|entry| (entry.id, entry)).collect();
+    let mut changes = Changes::default();
+    for (raw, matched) in found.iter().zip(normalize::match_entries(known, found)) {
+        match matched {
+            Match::Same(_) => {}
+            Match::New => changes.new.push(new_entry(feed, raw.finish(tagger), site, now)),
+            Match::Changed(id) => {
+                let Some(before) = by_id.get(&id).filter(|entry| !entry.withdrawn) else {
+                    continue;
+                };
+                let draft = raw.finish(tagger);
+                changes.changed.push(ChangedEntry {
+                    id,
+                    substantial: draft.substance != before.substance,
+                    shown: is_shown(feed, &draft, site),
+                    draft,
+                });
+            }
+        }
+    }
+    // The newest first; what has no date stays in the feed's order, after all that has one.
+    changes
+        .new
+        .sort_by_key(|entry| std::cmp::Reverse(entry.draft.published));
+    changes
+}
+
+/// Dates and names of an entry that is seen for the first time (contract sections 3, 5 and 7): what the first
+/// good poll finds stands where it belongs in time; what comes later stands where it arrived.
+fn new_entry(feed: &Feed, draft: EntryDraft, site: &Site, now: DateTime<Utc>) -> NewEntry {
+    let first_poll = feed.first_success_at.is_none();
+    let dated = draft.published.filter(|&at| at <= now);
+    let released_at = if first_poll { dated.unwrap_or(now) } else { now };
+    let published_at = dated.unwrap_or(released_at);
+    NewEntry {
+        key: normalize::entry_key(feed.url.as_str(), &draft.source_id),
+        id_prefix: format!("tag:{},{}:", site.host(), now.year()),
+        published_at,
+        updated_at: draft
+            .updated
+            .filter(|&at| at > published_at && at <= now)
+            .unwrap_or(published_at),
+        released_at,
+        undated_back_catalogue: first_poll && draft.published.is_none(),
+        shown: is_shown(feed, &draft, site),
+        draft,
+    }
+}
+
+/// Whether readers see the entry: a mixed blog shows only what has a topic or a hashtag of the network.
+fn is_shown(feed: &Feed, draft: &EntryDraft, site: &Site) -> bool {
+    match feed.include {
+        IncludeChoice::All => true,
+        IncludeChoice::Tagged => {
+            !draft.topics.is_empty()
+                || draft
+                    .hashtags
+                    .iter()
+                    .any(|tag| site.network_hashtags.contains(tag))
+        }
+    }
+}

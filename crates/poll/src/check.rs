@@ -1,0 +1,270 @@
+//! What the Voice makes of a blog or a feed, with nothing stored: the answer to "what would readers see?".
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use fetch::{FetchOutcome, Fetcher};
+use model::{EntryDraft, Validators};
+use normalize::{Candidate, Document, Format, Problem, Severity, Source, Tagger};
+use serde::Serialize;
+use url::Url;
+
+/// Where blogs of the usual platforms keep their feed, tried when a page names none.
+const USUAL_PLACES: [&str; 6] = [
+    "/feed/",
+    "/rss.xml",
+    "/atom.xml",
+    "/index.xml",
+    "/feed.xml",
+    "/feed.json",
+];
+
+/// What is to be checked.
+#[derive(Debug, Clone)]
+pub enum CheckSource {
+    /// A web page or a feed.
+    Address(Url),
+    /// A file.
+    File(PathBuf),
+    /// Bytes that were handed in.
+    Bytes(Vec<u8>),
+}
+
+/// The report on one source (contract section 4).
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// The source as it was named.
+    pub source: String,
+    /// Where the feed was found in the end.
+    pub url: Option<String>,
+    /// Its format; `None` if it is no feed.
+    pub format: Option<Format>,
+    /// The feed's title.
+    pub title: Option<String>,
+    /// The blog.
+    pub site: Option<String>,
+    /// BCP 47.
+    pub language: Option<String>,
+    /// Feeds that the page names, the one that was read marked.
+    pub candidates: Vec<CheckedCandidate>,
+    /// What is wrong, and what the blogger can do.
+    pub problems: Vec<Problem>,
+    /// In the feed's own order.
+    pub entries: Vec<EntryDraft>,
+}
+
+/// A feed that a page names.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedCandidate {
+    #[serde(flatten)]
+    candidate: Candidate,
+    /// Whether it is the one that was read.
+    pub chosen: bool,
+}
+
+impl CheckReport {
+    /// Whether the source turned out to be, or to lead to, a feed.
+    pub fn is_feed(&self) -> bool {
+        self.format.is_some()
+    }
+
+    fn about(source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            url: None,
+            format: None,
+            title: None,
+            site: None,
+            language: None,
+            candidates: Vec::new(),
+            problems: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, mut document: Document, tagger: &Tagger, now: DateTime<Utc>) {
+        document.note_future_dates(now);
+        self.format = Some(document.format);
+        self.title = document.title;
+        self.site = document.site.map(Into::into);
+        self.language = document.language;
+        self.problems.extend(document.problems);
+        self.entries = document
+            .entries
+            .iter()
+            .map(|entry| entry.finish(tagger))
+            .collect();
+    }
+
+    fn error(&mut self, code: &'static str, message: String, fix: &str) {
+        self.problems.push(Problem {
+            code,
+            severity: Severity::Error,
+            place: self.url.clone().unwrap_or_else(|| self.source.clone()),
+            message,
+            fix: fix.to_owned(),
+        });
+    }
+}
+
+/// Checks `source`, called `name` in the report. `base` stands in for the address of a file's or handed-in bytes.
+/// Whatever happens is told in the report.
+pub async fn check(
+    name: &str,
+    source: CheckSource,
+    base: Option<&Url>,
+    fetcher: &Fetcher,
+    tagger: &Tagger,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> CheckReport {
+    let mut report = CheckReport::about(name);
+    let checking = Checking {
+        fetcher,
+        tagger,
+        zone,
+        now,
+    };
+    match source {
+        CheckSource::Address(url) => checking.address(&mut report, &url).await,
+        CheckSource::File(path) => match std::fs::read(&path) {
+            Ok(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
+            Err(error) => report.error(
+                "unreadable",
+                format!("the file {} cannot be read: {error}", path.display()),
+                "Check the name; a web address begins with https://",
+            ),
+        },
+        CheckSource::Bytes(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
+    }
+    report
+}
+
+struct Checking<'a> {
+    fetcher: &'a Fetcher,
+    tagger: &'a Tagger,
+    zone: Tz,
+    now: DateTime<Utc>,
+}
+
+impl Checking<'_> {
+    async fn address(&self, report: &mut CheckReport, url: &Url) {
+        match self.fetch(url).await {
+            Ok(page) => {
+                report.url = Some(page.url.to_string());
+                self.bytes(report, &page.bytes, page.content_type.as_deref(), Some(&page.url))
+                    .await;
+                if !report.is_feed() && report.candidates.is_empty() {
+                    self.usual_places(report, &page.url).await;
+                }
+            }
+            Err(message) => {
+                report.error(
+                    "unreachable",
+                    message,
+                    "Check the address in a browser, then check again.",
+                );
+            }
+        }
+    }
+
+    /// Reads a document; if it is a web page, the best feed that it names is read instead.
+    async fn bytes(
+        &self,
+        report: &mut CheckReport,
+        bytes: &[u8],
+        content_type: Option<&str>,
+        base: Option<&Url>,
+    ) {
+        let error = match self.read(bytes, content_type, base) {
+            Ok(document) => return report.read(document, self.tagger, self.now),
+            Err(error) => error,
+        };
+        let found = base
+            .map(|base| normalize::discover(bytes, content_type, base))
+            .unwrap_or_default();
+        let best = found.first().cloned();
+        report.candidates = found
+            .into_iter()
+            .map(|candidate| CheckedCandidate {
+                candidate,
+                chosen: false,
+            })
+            .collect();
+        let Some(best) = best else {
+            report.error(
+                "not-a-feed",
+                error.to_string(),
+                "Give the address of the feed itself, or link to it from the page's head.",
+            );
+            return;
+        };
+        if let Err(message) = self.feed(report, &best.url).await {
+            report.url = Some(best.url.to_string());
+            report.error(
+                "not-a-feed",
+                message,
+                "Correct the feed address in the page's head.",
+            );
+        } else {
+            report.candidates[0].chosen = true;
+        }
+    }
+
+    /// Looks where the usual platforms keep their feed.
+    async fn usual_places(&self, report: &mut CheckReport, page: &Url) {
+        for place in USUAL_PLACES {
+            let Ok(url) = page.join(place) else { continue };
+            if self.feed(report, &url).await.is_ok() {
+                report.problems.retain(|problem| problem.code != "not-a-feed");
+                return;
+            }
+        }
+    }
+
+    async fn feed(&self, report: &mut CheckReport, url: &Url) -> Result<(), String> {
+        let page = self.fetch(url).await?;
+        let document = self
+            .read(&page.bytes, page.content_type.as_deref(), Some(&page.url))
+            .map_err(|error| error.to_string())?;
+        report.url = Some(page.url.to_string());
+        report.read(document, self.tagger, self.now);
+        Ok(())
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<Page, String> {
+        let fetch = self.fetcher.fetch(url, &Validators::default(), self.now).await;
+        match fetch.outcome {
+            FetchOutcome::Modified(body) => Ok(Page {
+                url: fetch.final_url,
+                bytes: body.bytes,
+                content_type: body.content_type,
+            }),
+            FetchOutcome::NotModified { .. } => Err("the server said 304 to a plain request".to_owned()),
+            FetchOutcome::Gone => Err("the server says that this address is gone for good (410)".to_owned()),
+            FetchOutcome::RetryAfter { message, .. } => Err(message),
+            FetchOutcome::Failed(failure) => Err(failure.message),
+        }
+    }
+
+    fn read(
+        &self,
+        body: &[u8],
+        content_type: Option<&str>,
+        url: Option<&Url>,
+    ) -> Result<Document, normalize::ReadError> {
+        normalize::read(&Source {
+            body,
+            content_type,
+            url,
+            timezone: self.zone,
+        })
+    }
+}
+
+struct Page {
+    url: Url,
+    bytes: bytes::Bytes,
+    content_type: Option<String>,
+}

@@ -1,0 +1,67 @@
+//! The loop of a running Voice: wake by the schedule, poll what is due, sleep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::poller::{Poller, Selection, stopped};
+
+/// A sleep is cut into slices of this length, so that a clock that jumps is noticed.
+const SLICE: Duration = Duration::from_secs(30);
+
+/// Polls what is due, at once and then at each tick of the schedule, until `stop` turns true. A new poller (after
+/// a reload of the configuration) takes over at the next tick. A tick that passes while polls are running is not
+/// made up for: what is due then is due still.
+pub async fn run(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bool>) {
+    loop {
+        let current = Arc::clone(&poller.borrow());
+        poll_due(&current, &stop).await;
+        tokio::select! {
+            () = stopped(stop.clone()) => return,
+            () = next_tick(&current) => {}
+        }
+    }
+}
+
+async fn poll_due(poller: &Poller, stop: &watch::Receiver<bool>) {
+    let feeds = match poller.select(Selection::Due).await {
+        Ok((feeds, _)) => feeds,
+        Err(error) => {
+            tracing::error!(%error, "cannot tell which feeds are due; trying again at the next tick");
+            return;
+        }
+    };
+    if feeds.is_empty() {
+        tracing::debug!("no feed is due");
+        return;
+    }
+    tracing::info!(feeds = feeds.len(), "polling what is due");
+    let summary = poller.poll(feeds, stop, &|_| ()).await;
+    for failure in &summary.failures {
+        tracing::warn!(feed = failure.feed, error = failure.error, "poll failed");
+    }
+    tracing::info!(
+        feeds = summary.feeds,
+        not_modified = summary.not_modified,
+        unchanged = summary.unchanged,
+        changed = summary.changed,
+        failed = summary.failed,
+        entries_new = summary.entries_new,
+        entries_updated = summary.entries_updated,
+        duration_ms = summary.duration_ms,
+        "polled"
+    );
+}
+
+async fn next_tick(poller: &Poller) {
+    let Some(tick) = poller.next_tick() else {
+        return std::future::pending().await;
+    };
+    while let Ok(wait) = (tick - poller.now()).to_std() {
+        if wait.is_zero() {
+            break;
+        }
+        tokio::time::sleep(wait.min(SLICE)).await;
+    }
+}
