@@ -1,1 +1,35 @@
-//! placeholder
+//! The Voice on the web: routes, status codes, caching and pages.
+//!
+//! The only crate that knows axum. A route is a function from what was asked to a document or a failure; the
+//! rest (cache, validators, encodings, headers, the form in which a failure is told) is done once, in `app`, for
+//! all of them. To add an address: one line in `routes`, and a function in the file of its noun.
+//!
+//! Nothing here knows SQL or a feed format or asks the network for anything, and no page needs JavaScript, sets a
+//! cookie or loads anything from elsewhere but the posts' own pictures.
+
+mod app;
+mod asked;
+mod cache;
+mod connections;
+mod digests;
+mod document;
+mod entries_json;
+mod examples;
+mod failure;
+mod feeds;
+mod fixed;
+mod health;
+mod links;
+mod negotiate;
+mod pages;
+mod parameters;
+mod routes;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use app::{App, NextDigestClose, router};
+pub use connections::serve;
+pub use digests::digest_of_week;
+pub use examples::{ExampleDocument, serve_examples};

@@ -1,0 +1,242 @@
+//! The web application: what it is given, and what is done for every request alike (which revision holds, what
+//! is kept, validators, failures, the headers that keep a page harmless).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{Response, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::routing::{MethodRouter, get};
+use chrono::{DateTime, TimeDelta, Utc};
+use model::{Clock, Pictures, Site};
+use store::{Revision, Store};
+use tokio::sync::watch;
+
+use crate::asked::{Asked, Made};
+use crate::cache::Cache;
+use crate::document::Sealed;
+use crate::failure::Failure;
+use crate::parameters::Parameters;
+use crate::routes;
+
+/// For how long a revision that was looked up is believed.
+const REVISION_HOLDS: TimeDelta = TimeDelta::milliseconds(50);
+
+/// The first closing of a digest after an instant; `None` if the schedule has no further one.
+pub type NextDigestClose = Arc<dyn Fn(DateTime<Utc>) -> Option<DateTime<Utc>> + Send + Sync>;
+
+/// What the web application is made of.
+#[derive(Clone)]
+pub struct App {
+    /// The site; a new value takes effect with the next request.
+    pub site: watch::Receiver<Arc<Site>>,
+    /// Where the entries are.
+    pub store: Store,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// `/readyz` says no when the last poll is longer ago than this.
+    pub poll_stale_after: Duration,
+    /// When digests close.
+    pub next_digest_close: NextDigestClose,
+}
+
+/// The application while it runs.
+pub(crate) struct State {
+    pub(crate) app: App,
+    pub(crate) started: DateTime<Utc>,
+    cache: Cache,
+    revision: Mutex<Option<(DateTime<Utc>, Revision)>>,
+}
+
+impl State {
+    pub(crate) fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.app.site.borrow())
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.app.clock.now()
+    }
+
+    async fn revision(&self) -> Result<Revision, Failure> {
+        let known = *self.revision.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        if let Some((at, revision)) = known
+            && (TimeDelta::zero()..REVISION_HOLDS).contains(&(now - at))
+        {
+            return Ok(revision);
+        }
+        let revision = self.app.store.revision().await?;
+        *self.revision.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, revision));
+        Ok(revision)
+    }
+}
+
+/// All routes of the Voice.
+pub fn router(app: App) -> Router {
+    let started = app.clock.now();
+    let state = Arc::new(State {
+        app,
+        started,
+        cache: Cache::default(),
+        revision: Mutex::default(),
+    });
+    routes::routes()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&state), harmless))
+        .with_state(state)
+}
+
+/// A route whose document is kept until the revision changes. `names` are the parameters that it knows.
+pub(crate) fn kept<F, Fut>(names: &'static [&'static str], make: F) -> MethodRouter<Arc<State>>
+where
+    F: Fn(Asked) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Made> + Send + 'static,
+{
+    route(names, true, make)
+}
+
+/// A route whose document depends on more than the revision: the hour, or how the last polls went.
+pub(crate) fn fresh<F, Fut>(names: &'static [&'static str], make: F) -> MethodRouter<Arc<State>>
+where
+    F: Fn(Asked) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Made> + Send + 'static,
+{
+    route(names, false, make)
+}
+
+fn route<F, Fut>(names: &'static [&'static str], keep: bool, make: F) -> MethodRouter<Arc<State>>
+where
+    F: Fn(Asked) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Made> + Send + 'static,
+{
+    get(
+        async move |axum::extract::State(state): axum::extract::State<Arc<State>>,
+                    variable: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,
+                    uri: Uri,
+                    headers: HeaderMap| {
+            let site = state.site();
+            let name = match &variable {
+                Ok(variable) => Some(variable.iter().next().map_or("", |(_, value)| value)),
+                Err(_) => None,
+            };
+            let answer = match name {
+                Some(name) => answer(&state, &site, name, &uri, names, keep, make).await,
+                None => Err(Failure::not_found("The address is not UTF-8.")),
+            };
+            match answer {
+                Ok(document) => document.respond(&headers, state.now()).await,
+                Err(failure) => {
+                    failure.log(uri.path());
+                    failure.respond(&site, uri.path(), &headers)
+                }
+            }
+        },
+    )
+}
+
+async fn answer<F, Fut>(
+    state: &Arc<State>,
+    site: &Arc<Site>,
+    name: &str,
+    uri: &Uri,
+    names: &'static [&'static str],
+    keep: bool,
+    make: F,
+) -> Result<Arc<Sealed>, Failure>
+where
+    F: Fn(Asked) -> Fut,
+    Fut: Future<Output = Made>,
+{
+    let parameters = Parameters::read(uri.query(), names)?;
+    let revision = state.revision().await?;
+    let site_since = state.cache.turn_to(revision.number, site, state.now());
+    let changed = revision.changed_at.max(site_since);
+    let asked = Asked {
+        state: Arc::clone(state),
+        site: Arc::clone(site),
+        revision,
+        changed,
+        path: uri.path().to_owned(),
+        name: name.to_owned(),
+        parameters,
+    };
+    if !keep {
+        return Ok(Arc::new(make(asked).await?.seal(changed)));
+    }
+    let key = asked.path_and_query();
+    let slot = state.cache.slot(&key);
+    if let Some(kept) = slot.get() {
+        return Ok(Arc::clone(kept));
+    }
+    let document = slot
+        .get_or_try_init(async || {
+            let sealed = make(asked).await?.seal(changed);
+            state.cache.filled(&sealed);
+            Ok(Arc::new(sealed))
+        })
+        .await;
+    if document.is_err() {
+        state.cache.give_up(&key, &slot);
+    }
+    document.cloned()
+}
+
+async fn nowhere(
+    axum::extract::State(state): axum::extract::State<Arc<State>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let failure = Failure::not_found("No page of ours has this address. The front page lists what there is.");
+    failure.respond(&state.site(), uri.path(), &headers)
+}
+
+async fn wrong_method(
+    axum::extract::State(state): axum::extract::State<Arc<State>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    Failure::Method.respond(&state.site(), uri.path(), &headers)
+}
+
+/// The headers that every answer carries: nothing runs, nothing frames us, nothing is told to others.
+async fn harmless(
+    axum::extract::State(state): axum::extract::State<Arc<State>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    const WITH_PICTURES: &str = "default-src 'none'; style-src 'self'; img-src 'self' https:; \
+                                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    const WITHOUT_PICTURES: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+                                    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let mut response = next.run(request).await;
+    let site = state.site();
+    let policy = match site.pictures {
+        Pictures::Origin => WITH_PICTURES,
+        Pictures::Off => WITHOUT_PICTURES,
+    };
+    let headers = response.headers_mut();
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(policy));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !site.ai_training {
+        // Two vocabularies are in use: the TDM Reservation Protocol, and the robots tag that some crawlers read.
+        headers.insert(
+            HeaderName::from_static("tdm-reservation"),
+            HeaderValue::from_static("1"),
+        );
+        headers.insert(
+            HeaderName::from_static("x-robots-tag"),
+            HeaderValue::from_static("noai, noimageai"),
+        );
+    }
+    response
+}

@@ -1,0 +1,170 @@
+//! What a route may say instead of giving a document, and how it is told: a page to people, a problem document
+//! (RFC 9457) to programs. What went wrong inside is logged here, once, and never told to the asker.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY,
+};
+use axum::http::{Response, StatusCode};
+use chrono::{DateTime, Utc};
+use model::Site;
+use serde::Serialize;
+use store::StoreError;
+
+use crate::negotiate;
+use crate::pages;
+
+/// Why there is no document.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There is nothing at this address; the text says why or what to do.
+    NotFound(String),
+    /// No issue of the digest is closed yet; the first will be then.
+    NotYet(Option<DateTime<Utc>>),
+    /// It was withdrawn.
+    Gone,
+    /// This parameter cannot be read; the text says what is wrong with it.
+    Parameter(&'static str, String),
+    /// It stands there (a path).
+    Moved(String),
+    /// The address takes GET and HEAD only.
+    Method,
+    /// The database could not answer.
+    Store(StoreError),
+    /// Something else failed that should not.
+    Internal(String),
+}
+
+impl Failure {
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::NotFound(detail.into())
+    }
+
+    pub(crate) fn parameter(name: &'static str, detail: impl Into<String>) -> Self {
+        Self::Parameter(name, detail.into())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) | Self::NotYet(_) => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
+            Self::Parameter(..) => StatusCode::BAD_REQUEST,
+            Self::Moved(_) => StatusCode::PERMANENT_REDIRECT,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Store(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn heading(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "There is nothing here",
+            Self::NotYet(_) => "Not yet",
+            Self::Gone => "This post was withdrawn",
+            Self::Parameter(..) => "That address cannot be read",
+            Self::Moved(_) => "It stands elsewhere",
+            Self::Method => "This address can only be read",
+            Self::Store(_) | Self::Internal(_) => "Something went wrong here",
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::NotFound(detail) => detail.clone(),
+            Self::NotYet(Some(at)) => format!(
+                "No issue of the digest is closed yet. The first closes on {}.",
+                at.format("%-d %B %Y at %H:%M UTC")
+            ),
+            Self::NotYet(None) => "No issue of the digest is closed yet.".to_owned(),
+            Self::Gone => "Its author, the moderators or the blog that it came from took it away. \
+                           We keep none of its text."
+                .to_owned(),
+            Self::Parameter(name, detail) => format!("The parameter “{name}” {detail}."),
+            Self::Moved(path) => format!("See {path}."),
+            Self::Method => "It answers GET and HEAD; nothing is changed through it.".to_owned(),
+            Self::Store(_) | Self::Internal(_) => {
+                "The fault is ours, not yours. Please try again in a minute; if it lasts, tell us.".to_owned()
+            }
+        }
+    }
+
+    /// Logs what is ours to mend.
+    pub(crate) fn log(&self, path: &str) {
+        match self {
+            Self::Store(error) => {
+                tracing::error!(http.path = path, error = %error, "a request failed: the database did not answer as it should");
+            }
+            Self::Internal(error) => {
+                tracing::error!(http.path = path, error = %error, "a request failed");
+            }
+            _ => {}
+        }
+    }
+
+    /// The answer, in the asker's format.
+    pub(crate) fn respond(&self, site: &Arc<Site>, path: &str, headers: &HeaderMap) -> Response<Body> {
+        let as_json = is_json_path(path) || negotiate::prefers_json(headers);
+        let (content_type, body) = if as_json {
+            ("application/problem+json", self.problem())
+        } else {
+            let page = pages::failure(site, self.status(), self.heading(), &self.detail());
+            ("text/html; charset=utf-8", page)
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status();
+        let answer = response.headers_mut();
+        answer.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        answer.insert(VARY, HeaderValue::from_static("accept"));
+        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if let Self::Moved(path) = self
+            && let Ok(location) = HeaderValue::from_str(path)
+        {
+            answer.insert(LOCATION, location);
+        }
+        response
+    }
+
+    fn problem(&self) -> String {
+        #[derive(Serialize)]
+        struct Problem {
+            r#type: &'static str,
+            title: &'static str,
+            status: u16,
+            detail: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            parameter: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            closes_at: Option<String>,
+        }
+        let problem = Problem {
+            r#type: "about:blank",
+            title: self.heading(),
+            status: self.status().as_u16(),
+            detail: self.detail(),
+            parameter: if let Self::Parameter(name, _) = self {
+                Some(name)
+            } else {
+                None
+            },
+            closes_at: if let Self::NotYet(Some(at)) = self {
+                Some(at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+            } else {
+                None
+            },
+        };
+        serde_json::to_string(&problem).expect("strings and a number are JSON")
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn is_json_path(path: &str) -> bool {
+    path.rsplit_once('.')
+        .is_some_and(|(_, extension)| extension == "json")
+}

@@ -1,0 +1,428 @@
+//! A digest as a page, drawn from its public JSON document, and the list of issues.
+
+use std::collections::HashSet;
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use export::Digest;
+use model::{Member, Site, Week};
+use serde::Deserialize;
+
+use super::page;
+use super::shell::{Part, Shell};
+use super::view::{Item, Named, When, day_text, foreign_language};
+use crate::asked::{Asked, Made};
+use crate::document::Document;
+use crate::failure::Failure;
+use crate::links;
+
+/// What the page reads of the document (contract section 6).
+#[derive(Deserialize)]
+struct Issue {
+    title: String,
+    status: String,
+    closes_at: Option<DateTime<Utc>>,
+    counts: Counts,
+    topics: Vec<IssueTopic>,
+    entries: Vec<IssueEntry>,
+    conversations: Vec<Conversation>,
+    links: Vec<SharedLink>,
+    new_members: Vec<IssueMember>,
+    not_heard: Vec<Silent>,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    entries: usize,
+    members: usize,
+    organisations: usize,
+}
+
+#[derive(Deserialize)]
+struct IssueTopic {
+    slug: String,
+    name: String,
+    entries: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct IssueEntry {
+    key: String,
+    id: String,
+    url: Option<String>,
+    title: Option<String>,
+    summary: String,
+    author: String,
+    member: IssueMember,
+    published: DateTime<Utc>,
+    reading_minutes: u32,
+    language: Option<String>,
+    topics: Vec<EntryTopic>,
+    late: bool,
+    first_post: bool,
+    returned_after_days: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct EntryTopic {
+    slug: String,
+    score: f64,
+}
+
+#[derive(Deserialize)]
+struct IssueMember {
+    slug: String,
+    name: String,
+    organisation: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Conversation {
+    from: String,
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct SharedLink {
+    url: String,
+    title: Option<String>,
+    cited_by: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Silent {
+    slug: String,
+    since: Option<DateTime<Utc>>,
+}
+
+impl Issue {
+    fn read(digest: &Digest) -> Result<Self, Failure> {
+        serde_json::from_str(&digest.to_json())
+            .map_err(|error| Failure::Internal(format!("the digest cannot be read back: {error}")))
+    }
+
+    fn entry(&self, id: &str) -> Option<&IssueEntry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// The entries under one topic, each only where it fits best, so that a reader meets it once.
+    fn best_in<'a>(&'a self, topic: &'a IssueTopic, site: &Site) -> impl Iterator<Item = &'a IssueEntry> {
+        let best = |id: &str| {
+            let entry = self.entry(id)?;
+            let score = |topic: &IssueTopic| {
+                let within = |slug: &str| {
+                    slug == topic.slug
+                        || site.topic(slug).and_then(|found| found.parent.as_ref()) == Some(&topic.slug)
+                };
+                entry
+                    .topics
+                    .iter()
+                    .filter(|found| within(&found.slug))
+                    .map(|found| found.score)
+                    .fold(0.0, f64::max)
+            };
+            // The last of equals is the first in the site's order.
+            let holding = self
+                .topics
+                .iter()
+                .rev()
+                .filter(|topic| topic.entries.iter().any(|held| held == id));
+            holding
+                .max_by(|a, b| score(a).total_cmp(&score(b)))
+                .map(|topic| (&topic.slug, entry))
+        };
+        let found: Vec<_> = topic.entries.iter().filter_map(|id| best(id)).collect();
+        found
+            .into_iter()
+            .filter(|(slug, _)| **slug == topic.slug)
+            .map(|(_, entry)| entry)
+    }
+}
+
+impl IssueEntry {
+    fn heading(&self) -> String {
+        match &self.title {
+            Some(title) => title.clone(),
+            None if self.summary.is_empty() => "Untitled".to_owned(),
+            None => model::first_words(&self.summary, 10),
+        }
+    }
+
+    fn link(&self) -> Named {
+        let original = self.url.as_deref().and_then(links::web_address);
+        Named {
+            name: self.heading(),
+            path: original.unwrap_or_else(|| links::entry(&self.key)),
+        }
+    }
+
+    fn item(&self, site: &Site) -> Item {
+        let mut notes = Vec::new();
+        if self.first_post {
+            notes.push("First post here".to_owned());
+        }
+        if let Some(days) = self.returned_after_days {
+            notes.push(format!("Back after {days} days"));
+        }
+        if self.late {
+            notes.push("Arrived late".to_owned());
+        }
+        let heading = self.heading();
+        Item {
+            original: self.url.as_deref().and_then(links::web_address),
+            page: links::entry(&self.key),
+            member: self.member.link(),
+            organisation: self.member.organisation.clone(),
+            author: Some(self.author.clone()).filter(|author| *author != self.member.name),
+            published: When::day(self.published, site),
+            minutes: self.reading_minutes,
+            topics: Vec::new(),
+            summary: Some(self.summary.clone())
+                .filter(|text| *text != heading)
+                .unwrap_or_default(),
+            language: foreign_language(self.language.as_deref(), site),
+            picture: None,
+            also_in: Vec::new(),
+            notes,
+            heading,
+        }
+    }
+}
+
+impl IssueMember {
+    fn link(&self) -> Named {
+        Named {
+            name: self.name.clone(),
+            path: links::member(&self.slug),
+        }
+    }
+}
+
+struct Section {
+    name: String,
+    items: Vec<Item>,
+}
+
+/// What a member wrote beyond the limit of the view.
+struct More {
+    member: Named,
+    links: Vec<Named>,
+}
+
+struct Exchange {
+    from_author: String,
+    from: Named,
+    to_author: String,
+    to: Named,
+}
+
+struct Cited {
+    link: Named,
+    by: Vec<String>,
+}
+
+struct NewMember {
+    link: Named,
+    organisation: Option<String>,
+}
+
+struct SilentMember {
+    link: Named,
+    since: Option<When>,
+}
+
+#[derive(Template)]
+#[template(path = "digest.html")]
+struct DigestPage {
+    shell: Shell,
+    title: String,
+    week: String,
+    previous: String,
+    next: Option<String>,
+    query: String,
+    is_archive: bool,
+    closes: Option<When>,
+    entries: usize,
+    members: usize,
+    organisations: usize,
+    sections: Vec<Section>,
+    more: Vec<More>,
+    exchanges: Vec<Exchange>,
+    cited: Vec<Cited>,
+    new_members: Vec<NewMember>,
+    silent: Vec<SilentMember>,
+    links_only: bool,
+}
+
+/// `/digest/{week}`: what is `shown`, and the rest of `whole` by link.
+pub(crate) async fn digest_week(asked: &Asked, week: Week, shown: &Digest, whole: &Digest) -> Made {
+    let site = &asked.site;
+    let issue = Issue::read(shown)?;
+    let sections = issue
+        .topics
+        .iter()
+        .map(|topic| Section {
+            name: topic.name.clone(),
+            items: issue.best_in(topic, site).map(|entry| entry.item(site)).collect(),
+        })
+        .filter(|section| !section.items.is_empty())
+        .collect();
+    let next = Some(week.next()).filter(|next| next.start(site.timezone) <= asked.state.now());
+    let title = issue.title.clone();
+    let mut shell = Shell::new(site, Part::Digest, Some(title.clone()));
+    shell.newer = next.map(|week| format!("/digest/{week}"));
+    shell.older = Some(format!("/digest/{}", week.previous()));
+    page(&DigestPage {
+        shell,
+        title,
+        week: week.to_string(),
+        previous: week.previous().to_string(),
+        next: next.map(|week| week.to_string()),
+        query: asked.parameters.query(),
+        is_archive: issue.status == "archive",
+        closes: issue
+            .closes_at
+            .filter(|&at| at > asked.state.now())
+            .map(|at| When::minute(at, site)),
+        entries: issue.counts.entries,
+        members: issue.counts.members,
+        organisations: issue.counts.organisations,
+        sections,
+        more: left_out(&issue, &Issue::read(whole)?),
+        exchanges: exchanges(&issue),
+        cited: cited(&issue),
+        new_members: issue
+            .new_members
+            .iter()
+            .map(|member| NewMember {
+                link: member.link(),
+                organisation: member.organisation.clone(),
+            })
+            .collect(),
+        silent: silent(asked, &issue).await?,
+        links_only: asked.parameters.get("layout").is_some(),
+    })
+}
+
+fn left_out(shown: &Issue, whole: &Issue) -> Vec<More> {
+    let ids: HashSet<&str> = shown.entries.iter().map(|entry| entry.id.as_str()).collect();
+    let mut more: Vec<More> = Vec::new();
+    for entry in whole.entries.iter().filter(|entry| !ids.contains(&*entry.id)) {
+        let member = entry.member.link();
+        match more.iter_mut().find(|held| held.member.path == member.path) {
+            Some(held) => held.links.push(entry.link()),
+            None => more.push(More {
+                member,
+                links: vec![entry.link()],
+            }),
+        }
+    }
+    more
+}
+
+fn exchanges(issue: &Issue) -> Vec<Exchange> {
+    let pair = |conversation: &Conversation| {
+        let (from, to) = (issue.entry(&conversation.from)?, issue.entry(&conversation.to)?);
+        Some(Exchange {
+            from_author: from.author.clone(),
+            from: from.link(),
+            to_author: to.author.clone(),
+            to: to.link(),
+        })
+    };
+    issue.conversations.iter().filter_map(pair).collect()
+}
+
+fn cited(issue: &Issue) -> Vec<Cited> {
+    let line = |link: &SharedLink| {
+        let path = links::web_address(&link.url)?;
+        let name = link
+            .title
+            .clone()
+            .filter(|title| !title.is_empty())
+            .unwrap_or_else(|| path.clone());
+        let mut by: Vec<String> = Vec::new();
+        for author in link
+            .cited_by
+            .iter()
+            .filter_map(|id| issue.entry(id))
+            .map(|entry| &entry.author)
+        {
+            if !by.contains(author) {
+                by.push(author.clone());
+            }
+        }
+        Some(Cited {
+            link: Named { name, path },
+            by,
+        })
+    };
+    issue.links.iter().filter_map(line).collect()
+}
+
+async fn silent(asked: &Asked, issue: &Issue) -> Result<Vec<SilentMember>, Failure> {
+    if issue.not_heard.is_empty() {
+        return Ok(Vec::new());
+    }
+    let members: Vec<Member> = asked
+        .store()
+        .members()
+        .await?
+        .into_iter()
+        .map(|detail| detail.member)
+        .collect();
+    let name = |slug: &str| {
+        members
+            .iter()
+            .find(|member| member.slug == slug)
+            .map(|member| member.name.clone())
+    };
+    Ok(issue
+        .not_heard
+        .iter()
+        .map(|silent| SilentMember {
+            link: Named {
+                name: name(&silent.slug).unwrap_or_else(|| silent.slug.clone()),
+                path: links::member(&silent.slug),
+            },
+            since: silent.since.map(|at| When::minute(at, &asked.site)),
+        })
+        .collect())
+}
+
+struct WeekLine {
+    week: String,
+    days: String,
+    is_archive: bool,
+}
+
+#[derive(Template)]
+#[template(path = "digests.html")]
+struct Issues {
+    shell: Shell,
+    this_week: String,
+    closes: When,
+    weeks: Vec<WeekLine>,
+}
+
+/// `/digest`: these weeks, the present one first, which closes then.
+pub(crate) fn digest_issues(
+    asked: &Asked,
+    weeks: &[Week],
+    is_archive: impl Fn(&Week) -> bool,
+    closes: DateTime<Utc>,
+) -> Result<Document, Failure> {
+    page(&Issues {
+        shell: Shell::new(&asked.site, Part::Digest, Some("Digest".to_owned())),
+        this_week: weeks.first().map(Week::to_string).unwrap_or_default(),
+        closes: When::minute(closes, &asked.site),
+        weeks: weeks
+            .iter()
+            .map(|week| WeekLine {
+                week: week.to_string(),
+                days: format!("{} to {}", day_text(week.monday()), day_text(week.sunday())),
+                is_archive: is_archive(week),
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,117 @@
+//! One entry: what we hold of it, where it came from, and why it has its topics.
+
+use askama::Template;
+use model::{EvidencePlace, TopicSource};
+use store::EntryLookup;
+
+use super::headings::below_the_page;
+use super::page;
+use super::shell::{Part, Shell};
+use super::view::{Item, Named, When};
+use crate::asked::{Asked, Made};
+use crate::failure::Failure;
+use crate::links;
+
+/// A topic and the words that earned it.
+struct Reason {
+    name: String,
+    path: Option<String>,
+    by_hand: bool,
+    percent: u32,
+    why: Vec<Words>,
+}
+
+/// Words of the post and where they stand.
+struct Words {
+    place: &'static str,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "entry.html")]
+struct EntryPage {
+    shell: Shell,
+    item: Item,
+    has_title: bool,
+    updated: When,
+    released: When,
+    arrived: When,
+    words: u32,
+    language: Option<String>,
+    reasons: Vec<Reason>,
+    hashtags: Vec<Named>,
+    categories: Vec<String>,
+    licence: Option<String>,
+    licence_link: Option<String>,
+    key: String,
+    /// The whole post, where its author agreed to that: out of the sanitiser, its headings moved.
+    post: Option<String>,
+}
+
+/// `/entries/{key}`
+pub(crate) async fn entry(asked: Asked) -> Made {
+    let entry = match asked.store().entry(&asked.name).await? {
+        EntryLookup::Found(entry) => entry,
+        EntryLookup::Withdrawn { .. } => return Err(Failure::Gone),
+        EntryLookup::Unknown => {
+            return Err(Failure::not_found(
+                "There is no such post. /search finds those that there are.",
+            ));
+        }
+    };
+    let site = &asked.site;
+    let item = Item::new(&entry, site);
+    let mut shell = Shell::new(site, Part::Elsewhere, Some(item.heading.clone()));
+    shell.description = format!("{} – what {} holds of this post", item.member.name, site.title);
+    shell.unlisted = entry.content_html.is_some();
+    shell.canonical = item.original.clone().filter(|_| shell.unlisted);
+    page(&EntryPage {
+        shell,
+        has_title: entry.title.is_some(),
+        updated: When::minute(entry.updated, site),
+        released: When::minute(entry.released, site),
+        arrived: When::minute(entry.arrived, site),
+        words: entry.words,
+        language: entry.language.clone(),
+        reasons: entry
+            .topics
+            .iter()
+            .map(|found| {
+                let topic = site.topic(&found.slug);
+                Reason {
+                    name: topic.map_or_else(|| found.slug.clone(), |topic| topic.name.clone()),
+                    path: topic.map(|topic| links::topic(&topic.slug)),
+                    by_hand: found.by == TopicSource::Moderator,
+                    percent: (found.score.clamp(0.0, 1.0) * 100.0).round() as u32,
+                    why: found
+                        .why
+                        .iter()
+                        .map(|evidence| Words {
+                            place: match evidence.place {
+                                EvidencePlace::Title => "in the title",
+                                EvidencePlace::Body => "in the text",
+                                EvidencePlace::Category => "as a category",
+                                EvidencePlace::Hashtag => "as a hashtag",
+                            },
+                            text: evidence.text.clone(),
+                        })
+                        .collect(),
+                }
+            })
+            .collect(),
+        hashtags: entry
+            .hashtags
+            .iter()
+            .map(|tag| Named {
+                name: format!("#{tag}"),
+                path: links::hashtag(tag),
+            })
+            .collect(),
+        categories: entry.categories.clone(),
+        licence_link: entry.licence.as_deref().and_then(links::web_address),
+        licence: entry.licence.clone(),
+        key: entry.key.clone(),
+        post: entry.content_html.as_ref().map(below_the_page),
+        item,
+    })
+}

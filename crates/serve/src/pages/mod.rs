@@ -1,0 +1,35 @@
+//! The pages: what each one shows, as values that the templates write out. A page is complete without
+//! JavaScript; every address in it is a path of ours or one that was checked.
+
+mod digest;
+mod entry;
+mod fixed;
+mod headings;
+mod lists;
+mod river;
+mod search;
+mod shell;
+mod view;
+
+pub(crate) use digest::{digest_issues, digest_week};
+pub(crate) use entry::entry;
+pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
+pub(crate) use lists::{members, topics};
+pub(crate) use river::{
+    PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member, topic,
+};
+pub(crate) use search::{PARAMETERS as SEARCH_PARAMETERS, search};
+
+use askama::Template;
+
+use crate::asked::Made;
+use crate::document::{Document, Kind};
+use crate::failure::Failure;
+
+/// The page that this template writes.
+fn page(template: &impl Template) -> Made {
+    let html = template
+        .render()
+        .map_err(|error| Failure::Internal(format!("a template could not be written: {error}")))?;
+    Ok(Document::new(Kind::Page, html))
+}

@@ -1,0 +1,306 @@
+//! The river, whole or in part: the front page and the pages of a topic, a member and a hashtag.
+
+use askama::Template;
+use model::{FeedStatus, Site, Topic};
+use store::{EntryQuery, MemberDetail, RiverEdge, RiverPosition};
+
+use super::page;
+use super::shell::{Part, Shell};
+use super::view::{Day, Named, When, by_day, day_text};
+use crate::asked::{Asked, Made};
+use crate::failure::Failure;
+use crate::links;
+
+/// Entries on one page.
+const PAGE: u32 = 25;
+
+/// Members named on the front page.
+const MEMBERS: usize = 24;
+
+/// The parameters of every river page.
+pub(crate) const PARAMETERS: &[&str] = &["before", "after"];
+
+/// A page of the river and the ways on from it.
+struct River {
+    days: Vec<Day>,
+    newer: Option<String>,
+    older: Option<String>,
+    first: bool,
+}
+
+impl River {
+    async fn of(asked: &Asked, mut query: EntryQuery) -> Result<Self, Failure> {
+        let position = |name| asked.parameters.read_as(name, str::parse::<RiverPosition>);
+        query.from = match (position("before")?, position("after")?) {
+            (None, None) => RiverEdge::Newest,
+            (Some(position), None) => RiverEdge::OlderThan(position),
+            (None, Some(position)) => RiverEdge::NewerThan(position),
+            (Some(_), Some(_)) => {
+                return Err(Failure::parameter(
+                    "after",
+                    "cannot stand beside “before”; give one of them",
+                ));
+            }
+        };
+        let first = query.from == RiverEdge::Newest;
+        let found = asked.store().entries(&query).await?;
+        let link = |name: &str, position: RiverPosition| {
+            format!("{}?{name}={}", asked.path, links::segment(&position.to_string()))
+        };
+        Ok(Self {
+            days: by_day(&found.entries, &asked.site),
+            newer: found.newer.map(|position| link("after", position)),
+            older: found.older.map(|position| link("before", position)),
+            first,
+        })
+    }
+
+    fn told_in(&self, mut shell: Shell) -> Shell {
+        shell.newer.clone_from(&self.newer);
+        shell.older.clone_from(&self.older);
+        shell
+    }
+}
+
+/// A name with the number of its posts.
+struct Counted {
+    link: Named,
+    entries: u32,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home {
+    shell: Shell,
+    river: River,
+    topics: Vec<Counted>,
+    members: Vec<Counted>,
+    all_members: usize,
+}
+
+/// `/`
+pub(crate) async fn home(asked: Asked) -> Made {
+    let river = River::of(&asked, EntryQuery::newest(PAGE)).await?;
+    let counts = asked.store().topic_counts().await?;
+    let topics = asked
+        .site
+        .topics
+        .iter()
+        .filter_map(|topic| {
+            let count = counts.iter().find(|count| count.label == topic.slug)?;
+            Some(Counted {
+                link: Named {
+                    name: topic.name.clone(),
+                    path: links::topic(&topic.slug),
+                },
+                entries: count.entries,
+            })
+        })
+        .collect();
+    let mut members = asked.store().members().await?;
+    let all_members = members.len();
+    members.sort_by_key(|detail| std::cmp::Reverse(detail.newest));
+    members.truncate(MEMBERS);
+    let members = members
+        .into_iter()
+        .map(|detail| Counted {
+            link: Named {
+                name: detail.member.name,
+                path: links::member(&detail.member.slug),
+            },
+            entries: detail.entries,
+        })
+        .collect();
+    let mut shell = river.told_in(Shell::new(&asked.site, Part::Posts, None));
+    if !river.first {
+        shell.title = Some("Posts".to_owned());
+    }
+    page(&Home {
+        shell,
+        river,
+        topics,
+        members,
+        all_members,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "topic.html")]
+struct TopicPage {
+    shell: Shell,
+    river: River,
+    topic: Topic,
+    parent: Option<Named>,
+    projects: Vec<Named>,
+    opml: String,
+}
+
+/// `/topics/{slug}`
+pub(crate) async fn topic(asked: Asked) -> Made {
+    let topic = known_topic(&asked.site, &asked.name)?.clone();
+    let mut query = EntryQuery::newest(PAGE);
+    query.topic = Some(topic.slug.clone());
+    let river = River::of(&asked, query).await?;
+    let base = links::topic(&topic.slug);
+    let mut shell = Shell::new(&asked.site, Part::Topics, Some(topic.name.clone()));
+    if !topic.description.is_empty() {
+        shell.description.clone_from(&topic.description);
+    }
+    let shell = river.told_in(shell.with_feeds(&topic.name, &base, ""));
+    let named = |topic: &Topic| Named {
+        name: topic.name.clone(),
+        path: links::topic(&topic.slug),
+    };
+    page(&TopicPage {
+        parent: topic
+            .parent
+            .as_deref()
+            .and_then(|slug| asked.site.topic(slug))
+            .map(named),
+        projects: asked
+            .site
+            .topics
+            .iter()
+            .filter(|other| other.parent.as_ref() == Some(&topic.slug))
+            .map(named)
+            .collect(),
+        opml: format!("{base}/opml"),
+        shell,
+        river,
+        topic,
+    })
+}
+
+/// The topic with this slug, or a failure that says where the topics are.
+pub(crate) fn known_topic<'a>(site: &'a Site, slug: &str) -> Result<&'a Topic, Failure> {
+    site.topic(slug)
+        .ok_or_else(|| Failure::not_found("There is no such topic. /topics lists them all."))
+}
+
+/// A feed of a member, as their page shows it.
+struct FeedLine {
+    url: String,
+    note: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "member.html")]
+struct MemberPage {
+    shell: Shell,
+    river: River,
+    name: String,
+    organisation: Option<String>,
+    site_url: Option<String>,
+    is_team: bool,
+    entries: u32,
+    since: Option<String>,
+    newest: Option<When>,
+    feeds: Vec<FeedLine>,
+}
+
+/// `/members/{slug}`
+pub(crate) async fn member(asked: Asked) -> Made {
+    let MemberDetail {
+        member,
+        feeds,
+        entries,
+        newest,
+    } = known_member(&asked).await?;
+    let mut query = EntryQuery::newest(PAGE);
+    query.member = Some(member.slug.clone());
+    let river = River::of(&asked, query).await?;
+    let base = links::member(&member.slug);
+    let mut shell = Shell::new(&asked.site, Part::Members, Some(member.name.clone()));
+    shell.description = format!("Posts by {} in {}", member.name, asked.site.title);
+    let shell = river.told_in(shell.with_feeds(&member.name, &base, ""));
+    page(&MemberPage {
+        shell,
+        river,
+        name: member.name,
+        organisation: member.organisation,
+        site_url: member.url.as_deref().and_then(links::web_address),
+        is_team: member.kind == model::MemberKind::Team,
+        entries,
+        since: feeds.iter().map(|feed| feed.joined).min().map(day_text),
+        newest: newest.map(|at| When::day(at, &asked.site)),
+        feeds: feeds
+            .iter()
+            .filter_map(|feed| {
+                Some(FeedLine {
+                    url: links::web_address(feed.url.as_str())?,
+                    note: match feed.status {
+                        FeedStatus::Active => None,
+                        FeedStatus::Paused => Some("paused: we do not ask it for new posts at present"),
+                        FeedStatus::Retired => Some("retired: its posts stay, new ones are not collected"),
+                        FeedStatus::Gone => Some("gone: its server says that it was taken down for good"),
+                    },
+                })
+            })
+            .collect(),
+    })
+}
+
+/// The member whom the path names, or a failure that says where the members are.
+pub(crate) async fn known_member(asked: &Asked) -> Result<MemberDetail, Failure> {
+    let member = asked.store().member(&asked.name).await?;
+    member.ok_or_else(|| Failure::not_found("There is no such member. /members lists them all."))
+}
+
+#[derive(Template)]
+#[template(path = "hashtag.html")]
+struct HashtagPage {
+    shell: Shell,
+    river: River,
+    tag: String,
+    also: Vec<String>,
+}
+
+/// `/hashtags/{tag}`
+pub(crate) async fn hashtag(asked: Asked) -> Made {
+    let (tag, query) = known_hashtag(&asked, PAGE).await?;
+    let river = River::of(&asked, query).await?;
+    let title = format!("#{tag}");
+    let shell = Shell::new(&asked.site, Part::Topics, Some(title.clone()));
+    let shell = river.told_in(shell.with_feeds(&title, &links::hashtag(&tag), ""));
+    let also = asked.site.hashtag_patterns(&tag).split_off(1);
+    page(&HashtagPage {
+        shell,
+        river,
+        tag,
+        also,
+    })
+}
+
+/// The hashtag that the path names, in lower case, and the query for its entries; a failure for a tag that no
+/// entry has and no group is named after.
+pub(crate) async fn known_hashtag(asked: &Asked, limit: u32) -> Result<(String, EntryQuery), Failure> {
+    let unknown = || Failure::not_found("No post here has this hashtag. /topics lists those that many have.");
+    let tag = asked.name.to_lowercase();
+    if tag != asked.name {
+        let path = asked
+            .path
+            .replacen(&links::segment(&asked.name), &links::segment(&tag), 1);
+        return Err(if path == asked.path {
+            unknown()
+        } else {
+            Failure::Moved(format!("{path}{}", asked.parameters.query()))
+        });
+    }
+    if tag.contains('*') {
+        return Err(unknown());
+    }
+    let mut query = EntryQuery::newest(limit);
+    query.hashtags = asked.site.hashtag_patterns(&tag);
+    let named = asked.site.network_hashtags.contains(&tag)
+        || asked.site.hashtag_groups.iter().any(|group| group.tag == tag);
+    if !named {
+        let one = EntryQuery {
+            limit: 1,
+            ..query.clone()
+        };
+        if asked.store().entries(&one).await?.entries.is_empty() {
+            return Err(unknown());
+        }
+    }
+    Ok((tag, query))
+}

@@ -1,0 +1,165 @@
+//! An entry as pages show it: in a list, grouped by day.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use model::{Entry, Pictures, Site, reading_minutes};
+
+use crate::links;
+
+/// A link of ours with its words.
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) path: String,
+}
+
+/// An instant, for people and for machines.
+pub(super) struct When {
+    pub(super) text: String,
+    pub(super) machine: String,
+}
+
+impl When {
+    /// The day on which `at` lies, seen from the site's zone.
+    pub(super) fn day(at: DateTime<Utc>, site: &Site) -> Self {
+        Self {
+            text: day_text(local_day(at, site)),
+            machine: machine(at),
+        }
+    }
+
+    /// Day and time of day, with the zone's short name.
+    pub(super) fn minute(at: DateTime<Utc>, site: &Site) -> Self {
+        let local = at.with_timezone(&site.timezone);
+        Self {
+            text: local.format("%-d %B %Y, %H:%M %Z").to_string(),
+            machine: machine(at),
+        }
+    }
+}
+
+fn machine(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+pub(super) fn local_day(at: DateTime<Utc>, site: &Site) -> NaiveDate {
+    at.with_timezone(&site.timezone).date_naive()
+}
+
+pub(super) fn day_text(day: NaiveDate) -> String {
+    day.format("%-d %B %Y").to_string()
+}
+
+/// A picture that a page may load.
+pub(super) struct Picture {
+    pub(super) url: String,
+    pub(super) alt: Option<String>,
+}
+
+/// An entry in a list.
+pub(super) struct Item {
+    pub(super) heading: String,
+    /// The original; `None` if the feed gives no link that a page may carry.
+    pub(super) original: Option<String>,
+    /// Our own page about it.
+    pub(super) page: String,
+    pub(super) member: Named,
+    pub(super) organisation: Option<String>,
+    /// Where the post names somebody else than the member.
+    pub(super) author: Option<String>,
+    pub(super) published: When,
+    pub(super) minutes: u32,
+    pub(super) topics: Vec<Named>,
+    pub(super) summary: String,
+    /// Only where it is not the language of the page.
+    pub(super) language: Option<String>,
+    pub(super) picture: Option<Picture>,
+    pub(super) also_in: Vec<Named>,
+    /// What else there is to say, in a few words each.
+    pub(super) notes: Vec<String>,
+}
+
+impl Item {
+    pub(super) fn new(entry: &Entry, site: &Site) -> Self {
+        let member = |member: &model::Member| Named {
+            name: member.name.clone(),
+            path: links::member(&member.slug),
+        };
+        Self {
+            heading: entry.heading(),
+            original: entry.url.as_deref().and_then(links::web_address),
+            page: links::entry(&entry.key),
+            member: member(&entry.member),
+            organisation: entry.member.organisation.clone(),
+            author: Some(entry.author.clone()).filter(|author| *author != entry.member.name),
+            published: When::day(entry.published, site),
+            minutes: reading_minutes(entry.words),
+            topics: entry
+                .topics
+                .iter()
+                .filter_map(|found| site.topic(&found.slug))
+                .map(|topic| Named {
+                    name: topic.name.clone(),
+                    path: links::topic(&topic.slug),
+                })
+                .collect(),
+            // A post without a title is headed by its first words; if they are all, nobody reads them twice.
+            summary: Some(entry.summary.clone())
+                .filter(|text| *text != entry.heading())
+                .unwrap_or_default(),
+            language: foreign_language(entry.language.as_deref(), site),
+            picture: picture(entry, site),
+            also_in: entry.also_in.iter().map(|also| member(&also.member)).collect(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The entry's language where a page has to say it: `en` on a page in `en-GB` needs no word.
+pub(super) fn foreign_language(language: Option<&str>, site: &Site) -> Option<String> {
+    let primary = |tag: &str| {
+        tag.split(['-', '_'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    language
+        .filter(|language| !language.is_empty() && primary(language) != primary(&site.language))
+        .map(str::to_owned)
+}
+
+pub(super) fn picture(entry: &Entry, site: &Site) -> Option<Picture> {
+    let image = entry
+        .image
+        .as_ref()
+        .filter(|_| site.pictures == Pictures::Origin)?;
+    let url = links::picture_address(&image.url)?;
+    Some(Picture {
+        url,
+        alt: image.alt.clone().filter(|alt| !alt.trim().is_empty()),
+    })
+}
+
+/// The entries that were released on one day.
+pub(super) struct Day {
+    pub(super) machine: String,
+    pub(super) number: String,
+    pub(super) weekday: String,
+    pub(super) month: String,
+    pub(super) items: Vec<Item>,
+}
+
+/// Neighbouring entries of one day together, in the order given.
+pub(super) fn by_day(entries: &[Entry], site: &Site) -> Vec<Day> {
+    entries
+        .chunk_by(|a, b| local_day(a.released, site) == local_day(b.released, site))
+        .map(|entries| {
+            let day = local_day(entries[0].released, site);
+            Day {
+                machine: day.to_string(),
+                number: day.format("%-d").to_string(),
+                weekday: day.format("%A").to_string(),
+                month: day.format("%B %Y").to_string(),
+                items: entries.iter().map(|entry| Item::new(entry, site)).collect(),
+            }
+        })
+        .collect()
+}

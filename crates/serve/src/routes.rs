@@ -1,0 +1,73 @@
+//! Which address gives what. Names in braces are slugs, tags, keys or weeks; a route knows the parameters it
+//! lists and leaves others alone.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::app::{State, fresh, kept};
+use crate::feeds::Format;
+use crate::{digests, entries_json, feeds, fixed, health, pages};
+
+const NONE: &[&str] = &[];
+
+/// The routes.
+pub(crate) fn routes() -> Router<Arc<State>> {
+    let mut routes = Router::new()
+        .route("/", kept(pages::RIVER_PARAMETERS, pages::home))
+        .route("/topics", kept(NONE, pages::topics))
+        .route("/topics/{slug}", kept(pages::RIVER_PARAMETERS, pages::topic))
+        .route("/topics/{slug}/opml", kept(NONE, feeds::topic_opml))
+        .route("/members", kept(NONE, pages::members))
+        .route("/members/{slug}", kept(pages::RIVER_PARAMETERS, pages::member))
+        .route("/hashtags/{tag}", kept(pages::RIVER_PARAMETERS, pages::hashtag))
+        .route("/entries/{key}", kept(NONE, pages::entry))
+        .route(
+            "/entries.json",
+            kept(entries_json::PARAMETERS, entries_json::entries_json),
+        )
+        .route("/opml", kept(NONE, feeds::opml))
+        .route("/archive/{page}", kept(NONE, feeds::archive))
+        .route("/search", kept(pages::SEARCH_PARAMETERS, pages::search))
+        .route("/digest", fresh(digests::ISSUES_PARAMETERS, digests::issues))
+        .route("/digest/latest.json", fresh(NONE, digests::latest))
+        .route("/digest/{week}", fresh(digests::PARAMETERS, digests::week))
+        .route("/about", kept(NONE, pages::about))
+        .route("/feeds", kept(NONE, pages::feeds))
+        .route("/privacy", kept(NONE, pages::privacy))
+        .route("/accessibility", kept(NONE, pages::accessibility))
+        .route("/schemas/digest-1.json", kept(NONE, fixed::digest_schema))
+        .route("/schemas/entries-1.json", kept(NONE, fixed::entries_schema))
+        .route("/robots.txt", kept(NONE, fixed::robots))
+        .route("/.well-known/security.txt", fresh(NONE, fixed::security))
+        .route("/favicon.svg", kept(NONE, fixed::favicon))
+        .route(fixed::style_path(), kept(NONE, fixed::style))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready));
+    for format in Format::ALL {
+        let extension = format.extension();
+        routes = routes
+            .route(
+                &format!("/feed.{extension}"),
+                kept(NONE, move |asked| feeds::all(asked, format)),
+            )
+            .route(
+                &format!("/topics/{{slug}}/feed.{extension}"),
+                kept(NONE, move |asked| feeds::topic(asked, format)),
+            )
+            .route(
+                &format!("/members/{{slug}}/feed.{extension}"),
+                kept(NONE, move |asked| feeds::member(asked, format)),
+            )
+            .route(
+                &format!("/hashtags/{{tag}}/feed.{extension}"),
+                kept(NONE, move |asked| feeds::hashtag(asked, format)),
+            )
+            .route(
+                &format!("/search/feed.{extension}"),
+                kept(&["q"], move |asked| feeds::search(asked, format)),
+            );
+    }
+    routes
+}
