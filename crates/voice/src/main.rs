@@ -1,1 +1,87 @@
-fn main() {}
+//! The `voice` program: command line, environment, logs and shutdown. The only place that wires the crates
+//! together; it holds no rule of the business.
+
+mod cli;
+mod commands;
+mod context;
+mod logging;
+mod output;
+mod signals;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+/// What was asked for failed.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+const MISUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let Cli { options, command } = Cli::parse();
+    if let Err(error) = logging::start(&options.log) {
+        eprintln!("voice: {error:#}");
+        return ExitCode::from(MISUSED);
+    }
+    let command = command.unwrap_or(Command::Serve);
+    // A server answers many people at once. A command has one thing to do: on one thread its tasks hand over to one
+    // another without waking each other's threads; what computes has threads of its own either way.
+    let mut runtime = match command {
+        Command::Serve | Command::Demo => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("voice: cannot start: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve => commands::serve::run(&options).await,
+            Command::Poll(arguments) => commands::poll::run(&options, &arguments).await,
+            Command::Check(arguments) => commands::check::run(&options, &arguments).await,
+            Command::Feeds(command) => commands::feeds::run(&options, &command).await,
+            Command::Topics(command) => commands::topics::run(&options, &command),
+            Command::Digest(arguments) => commands::digest::run(&options, &arguments).await,
+            Command::Export(arguments) => commands::export::run(&options, &arguments).await,
+            Command::Healthcheck => commands::healthcheck::run(&options).await,
+            Command::Demo => commands::demo::run(&options).await,
+        }
+    });
+    // A feed that is being parsed when Ctrl-C comes has a moment to end; nothing of it is written.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    match result {
+        Ok(code) => code,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("voice: {}", in_words(&error));
+            ExitCode::from(if is_misuse(&error) { MISUSED } else { FAILED })
+        }
+    }
+}
+
+/// Whether the command line or the configuration is to blame.
+fn is_misuse(error: &anyhow::Error) -> bool {
+    error.is::<registry::RegistryError>()
+        || matches!(
+            error.downcast_ref(),
+            Some(store::StoreError::UnsupportedUrl { .. } | store::StoreError::BadUrl { .. })
+        )
+}
+
+/// The error and its causes, each said once: most of our messages tell their cause already.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! The command line: what `--help` says and what may be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Brings a network's blogs together: polls their feeds, sanitises and tags the posts, and serves one river, one
+/// combined feed and a weekly digest.
+///
+/// Without a command, `voice` serves: it reads feeds.toml, polls what is due and answers at
+/// http://127.0.0.1:8080. To see all of it without the internet, try `voice demo`.
+#[derive(Debug, Parser)]
+#[command(name = "voice", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options that stand before or after any command.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The registry and settings
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "VOICE_CONFIG",
+        default_value = "feeds.toml"
+    )]
+    pub(crate) config: PathBuf,
+    /// Where entries are stored; made, with its folder, on first use
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "sqlite://data/voice.db"
+    )]
+    pub(crate) database: String,
+    /// One JSON document on stdout and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What is logged to stderr: error, warn, info, debug, or a filter such as info,poll=debug
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "VOICE_LOG",
+        default_value = "info"
+    )]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Poll on schedule and serve the site (what bare `voice` does)
+    Serve,
+    /// Poll feeds once
+    Poll(PollArguments),
+    /// Show what the Voice makes of a blog or a feed, and what is wrong with it
+    ///
+    /// Finds the feed of a web page, fetches and reads it, and shows the entries as readers would see them.
+    /// Stores nothing, and needs neither a database nor a config.
+    Check(CheckArguments),
+    /// See, bring in or carry away the list of feeds
+    #[command(subcommand)]
+    Feeds(FeedsCommand),
+    /// Look into the rules by which posts get their topics
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// Print a week's digest
+    Digest(DigestArguments),
+    /// Write out everything that is stored
+    Export(ExportArguments),
+    /// Exit with 0 if the server at the configured address answers (for containers)
+    Healthcheck,
+    /// Show the Voice with a small blogosphere of examples, without the internet
+    ///
+    /// Polls example blogs that ship with the program into a temporary database and serves the result, until
+    /// Ctrl-C. Nothing is left behind.
+    Demo,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PollArguments {
+    /// Poll every active feed, whether due or not (a running Retry-After is still obeyed)
+    #[arg(long, conflicts_with = "feeds")]
+    pub(crate) all: bool,
+    /// Feeds to poll, by address or slug; without any, what is due
+    #[arg(value_name = "URL|SLUG")]
+    pub(crate) feeds: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// A web page, a feed's address, a file, or - for standard input
+    #[arg(value_name = "SOURCE", required = true)]
+    pub(crate) sources: Vec<String>,
+    /// The address that a file or standard input was read from, for its relative links
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<url::Url>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedsCommand {
+    /// List the feeds and how each fares
+    List,
+    /// Add the feeds of an OPML or TOML file to the database
+    Import {
+        /// An OPML file, or a TOML file with `[[feed]]` tables; - for standard input
+        file: PathBuf,
+    },
+    /// Write the list of feeds to stdout
+    Export {
+        /// The format
+        #[arg(long, value_enum, default_value = "toml")]
+        format: FeedListFormat,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FeedListFormat {
+    Toml,
+    Opml,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicsCommand {
+    /// List the topics
+    List,
+    /// Measure the rules against labelled posts: precision, recall and F1
+    Evaluate {
+        /// Labelled posts, one JSON object a line
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DigestArguments {
+    /// The ISO week, like 2015-W06 [default: the last full week]
+    pub(crate) week: Option<model::Week>,
+    /// The format
+    #[arg(long, value_enum, default_value = "markdown")]
+    pub(crate) format: DigestFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DigestFormat {
+    Json,
+    Markdown,
+    Html,
+    Text,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The format: jsonl is one entry a line
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub(crate) format: ExportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    Jsonl,
+    Opml,
+    Atom,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_command() {
+        let before = Cli::parse_from(["voice", "--json", "--config", "a.toml", "poll", "--all"]);
+        let after = Cli::parse_from(["voice", "poll", "--all", "--config", "a.toml", "--json"]);
+        for cli in [before, after] {
+            assert!(cli.options.json);
+            assert_eq!(cli.options.config, PathBuf::from("a.toml"));
+            assert!(matches!(
+                cli.command,
+                Some(Command::Poll(PollArguments { all: true, .. }))
+            ));
+        }
+    }
+}

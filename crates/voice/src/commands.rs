@@ -1,0 +1,11 @@
+//! One file for each command.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod digest;
+pub(crate) mod export;
+pub(crate) mod feeds;
+pub(crate) mod healthcheck;
+pub(crate) mod poll;
+pub(crate) mod serve;
+pub(crate) mod topics;

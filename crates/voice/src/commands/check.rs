@@ -1,0 +1,130 @@
+//! `voice check`: what the Voice makes of a blog or a feed.
+
+use std::fmt::Write as _;
+use std::io::Read;
+use std::process::ExitCode;
+
+use export::EntryJson;
+use model::{Clock, SystemClock};
+use normalize::{Format, Problem, Tagger};
+use poll::{CheckReport, CheckSource, CheckedCandidate};
+use serde::Serialize;
+use url::Url;
+
+use crate::cli::{CheckArguments, Options};
+use crate::{context, output};
+
+/// How many entries are shown in words; `--json` has them all.
+const SHOWN_ENTRIES: usize = 10;
+
+pub(crate) async fn run(options: &Options, arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
+    let settings = context::settings_or_defaults(options)?;
+    let fetcher = context::fetcher(&settings)?;
+    let tagger = Tagger::new(&settings.site.topics);
+    let mut all_are_feeds = true;
+    for name in &arguments.sources {
+        let report = poll::check(
+            name,
+            source(name)?,
+            arguments.base_url.as_ref(),
+            &fetcher,
+            &tagger,
+            settings.site.timezone,
+            SystemClock.now(),
+        )
+        .await;
+        all_are_feeds &= report.is_feed();
+        if options.json {
+            output::print(&as_json(&report))?;
+        } else {
+            output::print(&in_words(&report))?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(!all_are_feeds)))
+}
+
+fn source(name: &str) -> anyhow::Result<CheckSource> {
+    if name == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes)?;
+        return Ok(CheckSource::Bytes(bytes));
+    }
+    Ok(match Url::parse(name) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => CheckSource::Address(url),
+        _ => CheckSource::File(name.into()),
+    })
+}
+
+/// The report as one line of JSON (contract section 4).
+fn as_json(report: &CheckReport) -> String {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        source: &'a str,
+        url: Option<&'a str>,
+        format: Option<Format>,
+        title: Option<&'a str>,
+        site: Option<&'a str>,
+        language: Option<&'a str>,
+        candidates: &'a [CheckedCandidate],
+        problems: &'a [Problem],
+        entries: Vec<EntryJson<'a>>,
+    }
+    let mut line = export::json(&Report {
+        source: &report.source,
+        url: report.url.as_deref(),
+        format: report.format,
+        title: report.title.as_deref(),
+        site: report.site.as_deref(),
+        language: report.language.as_deref(),
+        candidates: &report.candidates,
+        problems: &report.problems,
+        entries: report.entries.iter().map(export::draft_json).collect(),
+    });
+    line.push('\n');
+    line
+}
+
+fn in_words(report: &CheckReport) -> String {
+    let mut text = format!("{}\n", report.source);
+    match (&report.format, &report.url) {
+        (Some(format), url) => {
+            let title = report.title.as_deref().unwrap_or("a feed without a title");
+            let _ = write!(text, "  {title}, {format} with {} entries", report.entries.len());
+            if let Some(url) = url.as_ref().filter(|url| **url != report.source) {
+                let _ = write!(text, ", at {url}");
+            }
+            text.push('\n');
+        }
+        (None, _) => text.push_str("  no feed was found\n"),
+    }
+    for problem in &report.problems {
+        let severity = problem.severity.as_str();
+        let _ = writeln!(
+            text,
+            "  {severity}: {} ({})\n    {}",
+            problem.message, problem.place, problem.fix
+        );
+    }
+    for entry in report.entries.iter().take(SHOWN_ENTRIES) {
+        let day = entry
+            .published
+            .map_or_else(|| "no date   ".to_owned(), |at| at.format("%Y-%m-%d").to_string());
+        let title = entry.title.as_deref().unwrap_or(&entry.summary);
+        let _ = write!(text, "  {day}  {}", model::first_words(title, 14));
+        for topic in &entry.topics {
+            let _ = write!(text, " [{}]", topic.slug);
+        }
+        for tag in &entry.hashtags {
+            let _ = write!(text, " #{tag}");
+        }
+        text.push('\n');
+    }
+    if report.entries.len() > SHOWN_ENTRIES {
+        let _ = writeln!(
+            text,
+            "  … and {} more; --json shows them all",
+            report.entries.len() - SHOWN_ENTRIES
+        );
+    }
+    text
+}

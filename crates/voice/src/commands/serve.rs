@@ -1,0 +1,120 @@
+//! `voice serve`: polls on schedule and serves the site, until Ctrl-C.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use model::{Site, SystemClock};
+use poll::Poller;
+use registry::Settings;
+use serve::App;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::cli::Options;
+use crate::{context, signals};
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let settings = context::settings(options)?;
+    let store = context::store_with_registry(options, &settings).await?;
+    let listener = listen(&settings).await?;
+    tracing::info!(
+        feeds = settings.feeds.len(),
+        config = %options.config.display(),
+        "the Voice is at http://{}/ - polling what is due now, then by the schedule {:?}; Ctrl-C stops",
+        listener.local_addr()?,
+        settings.fetch.schedule,
+    );
+    poll_and_serve(settings, store, listener, Some(options)).await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
+    let address = settings.server.listen;
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; stop what uses it, or set another with [server] listen or VOICE_SERVER_LISTEN")
+    })
+}
+
+/// Runs the poller and the web server side by side until a signal stops both. With `reload`, SIGHUP reads the
+/// config again.
+pub(crate) async fn poll_and_serve(
+    settings: Settings,
+    store: Store,
+    listener: TcpListener,
+    reload: Option<&Options>,
+) -> anyhow::Result<()> {
+    let stop = signals::stop()?;
+    let site = Arc::new(settings.site.clone());
+    let poller = Arc::new(context::poller(&settings, Arc::clone(&site), store.clone())?);
+    let schedule = context::digest_schedule(&site)?;
+    let (live, site_changes, poller_changes) = Live::new(site, poller);
+    let app = App {
+        site: site_changes,
+        store: store.clone(),
+        clock: Arc::new(SystemClock),
+        poll_stale_after: stale_after(&settings),
+        next_digest_close: Arc::new(move |after| schedule.next_after(after)),
+    };
+    let polling = tokio::spawn(poll::run(poller_changes, stop.clone()));
+    let mut stopping = stop.clone();
+    let serving = serve::serve(listener, app, async move {
+        // An error means that the signal handler is gone, which is as good a reason to stop.
+        let _ = stopping.wait_for(|&stop| stop).await;
+    });
+    tokio::select! {
+        served = serving => served.context("the web server stopped")?,
+        never = live.reload_on_hangup(reload, &store) => never?,
+    }
+    polling.await.context("the poller stopped")
+}
+
+/// The parts of a running Voice that a reload replaces.
+struct Live {
+    site: watch::Sender<Arc<Site>>,
+    poller: watch::Sender<Arc<Poller>>,
+}
+
+impl Live {
+    fn new(
+        site: Arc<Site>,
+        poller: Arc<Poller>,
+    ) -> (Self, watch::Receiver<Arc<Site>>, watch::Receiver<Arc<Poller>>) {
+        let (site, site_changes) = watch::channel(site);
+        let (poller, poller_changes) = watch::channel(poller);
+        (Self { site, poller }, site_changes, poller_changes)
+    }
+
+    /// Reads the config at each SIGHUP. One with errors leaves the running configuration in place.
+    async fn reload_on_hangup(&self, options: Option<&Options>, store: &Store) -> anyhow::Result<()> {
+        let mut hangup = signals::reload()?;
+        while hangup.recv().await.is_some() {
+            let Some(options) = options else { continue };
+            match self.reload(options, store).await {
+                Ok(()) => tracing::info!(config = %options.config.display(), "the config was read again"),
+                Err(error) => {
+                    tracing::error!("the config was not taken over; the old one goes on:\n{error:#}");
+                }
+            }
+        }
+        std::future::pending().await
+    }
+
+    async fn reload(&self, options: &Options, store: &Store) -> anyhow::Result<()> {
+        let settings = context::settings(options)?;
+        let site = Arc::new(settings.site.clone());
+        let poller = context::poller(&settings, Arc::clone(&site), store.clone())?;
+        context::merge(store, &settings).await?;
+        self.site.send_replace(site);
+        self.poller.send_replace(Arc::new(poller));
+        Ok(())
+    }
+}
+
+/// When no poll for so long means that something is wrong: three of the longest intervals.
+fn stale_after(settings: &Settings) -> Duration {
+    settings.fetch.max_interval.saturating_mul(3)
+}

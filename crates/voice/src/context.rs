@@ -1,0 +1,137 @@
+//! What commands are made of: the settings, the store, the fetcher and the poller, wired once.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use fetch::{FetchConfig, Fetcher};
+use model::{Clock, Site, SystemClock};
+use poll::{CronLine, Intervals, Poller, PollerSettings};
+use registry::Settings;
+use store::Store;
+
+use crate::cli::Options;
+
+/// A variable of the environment, if it is set and readable.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The variables that may override a setting: `VOICE_SECTION_KEY`.
+fn overrides() -> Vec<(String, String)> {
+    let readable =
+        |name: &OsStr, value: &OsStr| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
+    std::env::vars_os()
+        .filter_map(|(name, value)| readable(&name, &value))
+        .filter(|(name, _)| name.starts_with("VOICE_"))
+        .collect()
+}
+
+/// Reads the config, with what the environment overrides, and says what is worth a warning.
+pub(crate) fn settings(options: &Options) -> Result<Settings, registry::RegistryError> {
+    registry::load(&options.config, &overrides()).inspect(warn)
+}
+
+/// The config if there is one, and the built-in settings otherwise.
+pub(crate) fn settings_or_defaults(options: &Options) -> Result<Settings, registry::RegistryError> {
+    if options.config.exists() {
+        registry::load(&options.config, &overrides())
+    } else {
+        registry::defaults(&overrides())
+    }
+}
+
+/// The settings of the demonstration, whose config ships with the program.
+pub(crate) fn demo_settings(config: &str) -> Result<Settings, registry::RegistryError> {
+    registry::parse("the demonstration's config", config, &overrides())
+}
+
+fn warn(settings: &Settings) {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Opens the store and brings the config's members into it.
+pub(crate) async fn store_with_registry(options: &Options, settings: &Settings) -> anyhow::Result<Store> {
+    let store = Store::open(&options.database).await?;
+    merge(&store, settings).await?;
+    Ok(store)
+}
+
+/// Brings the config's members into the store, and logs what that changed.
+pub(crate) async fn merge(store: &Store, settings: &Settings) -> anyhow::Result<()> {
+    let report = store
+        .merge_registry(&settings.feeds, SystemClock.now(), settings.site.timezone)
+        .await?;
+    for (feeds, what) in [
+        (&report.added, "new in the config"),
+        (&report.changed, "changed in the config"),
+        (&report.resumed, "back in the config: polled again"),
+        (
+            &report.retired,
+            "no longer in the config: not polled, its entries stay",
+        ),
+    ] {
+        if !feeds.is_empty() {
+            tracing::info!(count = feeds.len(), feeds = few(feeds), "{what}");
+        }
+    }
+    for feed in &report.kept {
+        tracing::warn!(
+            feed,
+            "a decision made here (a pause, or a feed that is gone) wins over the config"
+        );
+    }
+    Ok(())
+}
+
+/// The first names of a list that may be long.
+fn few(names: &[String]) -> String {
+    match names.get(..8) {
+        Some(few) if names.len() > 8 => format!("{} …", few.join(" ")),
+        _ => names.join(" "),
+    }
+}
+
+/// The client for every request that this program makes.
+pub(crate) fn fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(Fetcher::new(FetchConfig {
+        user_agent: format!("LocalGovDigitalVoice/{version} (+{})", settings.site.contact),
+        timeout: settings.fetch.timeout,
+        max_body_bytes: settings.fetch.max_body_bytes,
+        concurrency: settings.fetch.concurrency,
+        per_host: settings.fetch.per_host,
+        allow: settings.fetch.allow.clone(),
+    })?)
+}
+
+/// A poller that writes to `store`.
+pub(crate) fn poller(settings: &Settings, site: Arc<Site>, store: Store) -> anyhow::Result<Poller> {
+    let poller_settings = PollerSettings {
+        intervals: Intervals {
+            min: settings.fetch.min_interval,
+            max: settings.fetch.max_interval,
+        },
+        schedule: CronLine::parse(&settings.fetch.schedule, Tz::UTC)?,
+        concurrency: settings.fetch.concurrency,
+        per_host: settings.fetch.per_host,
+    };
+    Ok(Poller::new(
+        store,
+        fetcher(settings)?,
+        Arc::new(SystemClock),
+        site,
+        poller_settings,
+    ))
+}
+
+/// When digests are closed.
+pub(crate) fn digest_schedule(site: &Site) -> anyhow::Result<CronLine> {
+    Ok(CronLine::parse(&site.digest_schedule, site.timezone)?)
+}
