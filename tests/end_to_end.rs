@@ -1,0 +1,412 @@
+//! The whole program, from the feeds of a loopback blogosphere to the pages that readers get.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::blogosphere::{Answer, Blogosphere, rss};
+use support::{Voice, config, signal, text};
+
+/// Ten megabytes of spaces, as a few kilobytes of gzip.
+fn gzip_bomb() -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&vec![b' '; 10 << 20]).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn raw(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    Answer::Raw(status, headers, body.as_bytes().to_vec())
+}
+
+#[test]
+fn a_blogosphere_good_and_bad_is_polled_and_read_over_http() {
+    let blogs = Blogosphere::start();
+    blogs.answer("/good/feed", Answer::Feed(rss("good", [40, 39, 38])));
+    blogs.answer("/old/feed", raw(301, &[("Location", "/moved/feed")], ""));
+    blogs.answer("/moved/feed", Answer::Feed(rss("moved", [41])));
+    blogs.answer("/missing/feed", raw(404, &[], "gone fishing"));
+    blogs.answer("/gone/feed", raw(410, &[], ""));
+    blogs.answer("/busy/feed", raw(429, &[("Retry-After", "3600")], ""));
+    blogs.answer("/slow/feed", Answer::Silence);
+    blogs.answer("/huge/feed", Answer::Endless(64 << 20));
+    blogs.answer(
+        "/bomb/feed",
+        Answer::Raw(200, vec![("Content-Encoding", "gzip".to_owned())], gzip_bomb()),
+    );
+    blogs.answer(
+        "/broken/feed",
+        raw(
+            200,
+            &[("Content-Type", "text/html")],
+            "<!doctype html><title>Log in</title>",
+        ),
+    );
+    let slugs = [
+        "good", "old", "missing", "gone", "busy", "slow", "huge", "bomb", "broken",
+    ];
+    let feeds: Vec<_> = slugs
+        .iter()
+        .map(|slug| (*slug, blogs.url(&format!("/{slug}/feed"))))
+        .collect();
+    let voice = Voice::of(&feeds);
+
+    let first = voice.json(&["poll", "--all", "--json"]);
+    assert_eq!(counts(&first), [9, 0, 0, 2, 7, 0], "{first:#}");
+    assert_eq!(first["entries_new"], 4);
+    let why: BTreeMap<&str, &str> = first["failures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| {
+            (
+                failure["feed"].as_str().unwrap(),
+                failure["error"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    for (slug, word) in [
+        ("missing", "404"),
+        ("gone", "410"),
+        ("busy", "429"),
+        ("slow", "2 s"),
+        ("huge", "1 MiB"),
+        ("bomb", "1 MiB"),
+        ("broken", "web page"),
+    ] {
+        assert!(why[slug].contains(word), "{slug}: {}", why[slug]);
+    }
+
+    // The second round asks with what the first was given, obeys the Retry-After, and changes nothing.
+    let second = voice.json(&["poll", "--all", "--json"]);
+    assert_eq!(counts(&second), [8, 2, 0, 0, 6, 1], "{second:#}");
+    assert_eq!(
+        (&second["entries_new"], &second["entries_updated"]),
+        (&Value::from(0), &Value::from(0))
+    );
+    assert_eq!(
+        blogs.requests("/busy/feed").len(),
+        1,
+        "a running Retry-After is obeyed"
+    );
+    let asked = blogs.requests("/good/feed");
+    assert_eq!(asked.len(), 2);
+    assert!(!asked[0].headers.contains_key("if-none-match"));
+    assert!(asked[1].headers.contains_key("if-none-match"));
+    let agent = &asked[0].headers["user-agent"];
+    assert!(agent.contains("(+https://voice.example/about)"), "{agent}");
+
+    let server = voice.serve();
+    let river = server.get("/");
+    assert_eq!(river.status, 200);
+    let order: Vec<usize> = ["moved: post 41", "good: post 40", "good: post 39"]
+        .iter()
+        .map(|title| river.body.find(title).unwrap())
+        .collect();
+    assert!(order.is_sorted(), "the newest first");
+    assert!(!river.body.contains("<script"), "nothing that runs");
+
+    let feed = server.get("/feed.atom");
+    assert_eq!(feed.status, 200);
+    assert_eq!(feed.body.matches("<entry").count(), 4);
+    let again = server.get_with("/feed.atom", &[("If-None-Match", &feed.headers["etag"])]);
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+
+    let entries = server.get("/entries.json?limit=3").json();
+    assert_eq!(entries["entries"].as_array().unwrap().len(), 3);
+    let next = entries["next"].as_str().unwrap();
+    let path = &next[next.find("/entries.json").unwrap()..];
+    let rest = server.get(path).json();
+    assert_eq!(rest["entries"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["next"], Value::Null);
+    assert_eq!(
+        entries["entries"][0]["hashtags"],
+        serde_json::json!(["localgovdigital"])
+    );
+
+    // 2015-02-09 is the fortieth day: post 40 and 41 are of week 7.
+    let digest = server.get("/digest/2015-W07.json").json();
+    let titles: Vec<&str> = digest["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["title"].as_str().unwrap())
+        .collect();
+    assert_eq!(titles.len(), 2, "{titles:?}");
+    assert_eq!(digest["status"], "archive");
+}
+
+/// feeds, not_modified, unchanged, changed, failed, skipped
+fn counts(summary: &Value) -> [u64; 6] {
+    [
+        "feeds",
+        "not_modified",
+        "unchanged",
+        "changed",
+        "failed",
+        "skipped",
+    ]
+    .map(|key| summary[key].as_u64().unwrap())
+}
+
+#[test]
+fn an_edit_changes_an_entry_in_place() {
+    let blogs = Blogosphere::start();
+    blogs.answer("/feed", Answer::Feed(rss("edited", [40, 39])));
+    let voice = Voice::of(&[("edited", blogs.url("/feed"))]);
+    voice.json(&["poll", "--all", "--json"]);
+    let before = voice.exported();
+
+    blogs.answer(
+        "/feed",
+        Answer::Feed(rss("edited", [40, 39]).replace("post 40 &amp; more", "post 40, corrected")),
+    );
+    let summary = voice.json(&["poll", "--all", "--json"]);
+    assert_eq!(
+        (
+            &summary["changed"],
+            &summary["entries_new"],
+            &summary["entries_updated"]
+        ),
+        (&1.into(), &0.into(), &1.into())
+    );
+    let after = voice.exported();
+    assert_eq!(after.len(), 2);
+    let find = |entries: &[Value], word: &str| {
+        entries
+            .iter()
+            .find(|entry| entry["title"].as_str().unwrap().contains(word))
+            .unwrap()
+            .clone()
+    };
+    let (old, new) = (find(&before, "post 40"), find(&after, "corrected"));
+    for key in ["key", "id", "published", "released"] {
+        assert_eq!(old[key], new[key], "{key}");
+    }
+    assert_ne!(old["updated"], new["updated"]);
+    assert_eq!(find(&before, "post 39"), find(&after, "post 39"));
+}
+
+#[test]
+fn a_killed_poll_loses_nothing_and_doubles_nothing() {
+    let blogs = Blogosphere::start();
+    let slugs: Vec<String> = (0..60).map(|n| format!("blog-{n}")).collect();
+    let mut feeds = Vec::new();
+    for slug in &slugs {
+        let path = format!("/{slug}");
+        blogs.answer(&path, Answer::Feed(rss(slug, 1..=10)));
+        feeds.push((slug.as_str(), blogs.url(&path)));
+    }
+    let voice = Voice::of(&feeds);
+    for kill_at in [5, 25, 50] {
+        let seen = blogs.request_count();
+        let mut poll = voice
+            .command(&["poll", "--all"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        blogs.wait_for_requests(seen + kill_at);
+        signal(&poll, "KILL");
+        poll.wait().unwrap();
+    }
+    voice.json(&["poll", "--all", "--json"]);
+    let mut keys: Vec<String> = voice
+        .exported()
+        .iter()
+        .map(|entry| entry["title"].as_str().unwrap().to_owned())
+        .collect();
+    keys.sort();
+    let stored = keys.len();
+    keys.dedup();
+    assert_eq!((stored, keys.len()), (600, 600), "every entry once");
+}
+
+#[test]
+fn it_serves_while_every_feed_fails_and_ends_on_a_signal() {
+    let voice = Voice::of(&[("nobody", "http://127.0.0.1:9/feed".to_owned())]);
+    let mut server = voice.serve();
+    assert_eq!(server.get("/healthz").status, 200);
+    server.wait_for("/readyz", |ready| {
+        ready.status == 200 || ready.body.contains("poll")
+    });
+    assert_eq!(server.get("/").status, 200);
+    let (code, took) = server.stop();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_reload_takes_over_a_good_config_and_refuses_a_bad_one() {
+    let blogs = Blogosphere::start();
+    blogs.answer("/a", Answer::Feed(rss("a", [1])));
+    blogs.answer("/b", Answer::Feed(rss("b", [2])));
+    let (a, b) = (("a", blogs.url("/a")), ("b", blogs.url("/b")));
+    let voice = Voice::of(std::slice::from_ref(&a));
+    let server = voice.serve();
+    server.wait_for("/feed.atom", |feed| feed.body.contains("a: post 1"));
+
+    std::fs::write(
+        voice.path("feeds.toml"),
+        format!("{}colour = \"red\"\n", config(std::slice::from_ref(&b))),
+    )
+    .unwrap();
+    server.hang_up();
+    server.wait_for_log("the old one goes on");
+    std::fs::write(voice.path("feeds.toml"), config(&[a, b])).unwrap();
+    server.hang_up();
+    server.wait_for("/opml", |opml| opml.body.contains("/b\""));
+    assert!(
+        server.get("/opml").body.contains("/a\""),
+        "the bad config retired nothing"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_plainly() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let voice = Voice::of(&[]);
+    let output = voice
+        .command(&["serve"])
+        .env("VOICE_SERVER_LISTEN", &address)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+}
+
+#[test]
+fn a_config_with_errors_names_every_one_with_its_line() {
+    let voice = Voice::with_config(
+        "[site]\ntitel = \"x\"\n[fetch]\nschedule = \"every day\"\n\
+         [[feed]]\nname = \"A\"\nurl = \"https://a.example/feed\"\n[[feed]]\nname = \"B\"\nurl = \"https://A.example:443/feed#x\"\n",
+    );
+    let output = voice.run(&["poll"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    for part in ["feeds.toml:2:", "titel", "feeds.toml:4:", "feeds.toml:10:"] {
+        assert!(said.contains(part), "{part} is missing from: {said}");
+    }
+    assert!(!voice.path("data").exists(), "nothing was made");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_left_as_it_is() {
+    let voice = Voice::of(&[]);
+    let notes = "My notes, which are no database.\n".repeat(100);
+    std::fs::write(voice.path("notes.txt"), &notes).unwrap();
+    let output = voice.run(&["poll", "--database", "sqlite://notes.txt"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("notes.txt is not"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(std::fs::read_to_string(voice.path("notes.txt")).unwrap(), notes);
+}
+
+#[test]
+fn a_feed_that_nobody_registered_is_an_error() {
+    let voice = Voice::of(&[]);
+    let output = voice.run(&["poll", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("\"nobody\""));
+    assert_eq!(voice.run(&["poll", "--none"]).status.code(), Some(2));
+}
+
+#[test]
+fn check_tells_a_blogger_what_readers_would_see() {
+    let blogs = Blogosphere::start();
+    blogs.answer("/feed", Answer::Feed(rss("checked", [40, 39])));
+    let page =
+        "<!doctype html><head><link rel=alternate type=application/rss+xml href=/feed title=Posts></head>";
+    blogs.answer("/", raw(200, &[("Content-Type", "text/html")], page));
+    let voice = Voice::of(&[]);
+    let report = voice.json(&["check", &blogs.url("/"), "--json"]);
+    assert_eq!(report["url"], blogs.url("/feed"));
+    assert_eq!(report["format"], "rss2");
+    assert_eq!(report["candidates"][0]["chosen"], true);
+    assert_eq!(report["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(report["entries"][0]["published"], "2015-02-09T09:00:00Z");
+    assert!(
+        !report["entries"][0]["content_html"]
+            .as_str()
+            .unwrap()
+            .contains("script")
+    );
+    assert!(!voice.path("data").exists(), "check stores nothing");
+
+    let output = voice.run(&["check", "nothing-here.xml", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["format"], Value::Null);
+    assert_eq!(report["problems"][0]["severity"], "error");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let blogs = Blogosphere::start();
+    blogs.answer("/feed", Answer::Feed(rss("long", 1..=300)));
+    let voice = Voice::of(&[("long", blogs.url("/feed"))]);
+    voice.json(&["poll", "--all", "--json"]);
+    let mut export = voice
+        .command(&["export"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(export.stdout.take());
+    let output = export.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn healthcheck_tells_whether_the_server_answers() {
+    let voice = Voice::of(&[]);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let check = |address: &str| {
+        voice
+            .command(&["healthcheck"])
+            .env("VOICE_SERVER_LISTEN", address)
+            .output()
+            .unwrap()
+            .status
+            .code()
+    };
+    assert_eq!(check(&nobody), Some(1));
+    let server = voice.serve();
+    assert_eq!(check(&server.address), Some(0));
+}
+
+#[test]
+fn feeds_travel_as_opml_and_toml() {
+    let voice = Voice::of(&[("one", "https://one.example/feed".to_owned())]);
+    let opml = text(&voice.run(&["feeds", "export", "--format", "opml"]).stdout);
+    let other = Voice::of(&[]);
+    std::fs::write(other.path("list.opml"), opml).unwrap();
+    let report = other.json(&["feeds", "import", "list.opml", "--json"]);
+    assert_eq!(report["added"].as_array().unwrap().len(), 1);
+    let listed = other.json(&["feeds", "list", "--json"]);
+    assert_eq!(listed[0]["url"], "https://one.example/feed");
+    let toml = text(&other.run(&["feeds", "export", "--format", "toml"]).stdout);
+    assert!(
+        toml.contains("[[feed]]") && toml.contains("https://one.example/feed"),
+        "{toml}"
+    );
+}

@@ -1,0 +1,259 @@
+//! What the tests of the whole program share: the binary, a folder of its own, a blogosphere to poll and a reader
+//! of HTTP.
+
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
+pub(crate) mod blogosphere;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+/// A Voice in a folder of its own.
+pub(crate) struct Voice {
+    folder: tempfile::TempDir,
+}
+
+impl Voice {
+    /// A Voice with this `feeds.toml`. `[fetch]` is left to [`FETCH`].
+    pub(crate) fn with_config(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("feeds.toml"), config).unwrap();
+        Self { folder }
+    }
+
+    /// A Voice that polls these feeds (slug and address) on loopback.
+    pub(crate) fn of(feeds: &[(&str, String)]) -> Self {
+        Self::with_config(&config(feeds))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voice"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a command that must succeed and answers its JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("not JSON: {}", text(&output.stdout)))
+    }
+
+    /// Every stored entry, as `voice export` writes it.
+    pub(crate) fn exported(&self) -> Vec<serde_json::Value> {
+        let output = self.run(&["export", "--format", "jsonl"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Starts `voice serve` on a free port and waits until it says where it is.
+    pub(crate) fn serve(&self) -> Server {
+        self.start("serve")
+    }
+
+    /// Starts `voice serve` or `voice demo` on a free port and waits until it says where it is.
+    pub(crate) fn start(&self, command: &str) -> Server {
+        let mut child = self
+            .command(&[command])
+            .env("VOICE_SERVER_LISTEN", "127.0.0.1:0")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            let start = said.len();
+            assert!(
+                log.read_line(&mut said).unwrap() > 0,
+                "it ended without serving: {said}"
+            );
+            if let Some((_, rest)) = said[start..].split_once("http://127.0.0.1:") {
+                break format!("127.0.0.1:{}", rest.split('/').next().unwrap());
+            }
+        };
+        // Somebody must go on reading, or a full pipe would stop the server.
+        let lines = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let heard = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                heard.0.lock().unwrap().push(line);
+                heard.1.notify_all();
+            }
+        });
+        Server {
+            child,
+            address,
+            lines,
+        }
+    }
+}
+
+/// A config of these feeds (slug and address), with short waits and loopback allowed.
+pub(crate) fn config(feeds: &[(&str, String)]) -> String {
+    let mut config = FETCH.to_owned();
+    for (slug, url) in feeds {
+        write!(
+            config,
+            "[[feed]]\nname = \"{slug}\"\nslug = \"{slug}\"\nurl = \"{url}\"\n"
+        )
+        .unwrap();
+    }
+    config
+}
+
+/// Short waits, small limits, loopback allowed.
+pub(crate) const FETCH: &str = "[site]\ncontact = \"https://voice.example/about\"\n\
+    [fetch]\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\nmax_body = \"1MiB\"\n";
+
+/// A running `voice serve`; killed when the test is done with it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    lines: Arc<(Mutex<Vec<String>>, Condvar)>,
+}
+
+impl Server {
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.get_with(path, &[])
+    }
+
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let mut request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            self.address
+        );
+        for (name, value) in headers {
+            write!(request, "{name}: {value}\r\n").unwrap();
+        }
+        request.push_str("\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Reply::read(&bytes)
+    }
+
+    /// Asks for `path` until `done` is content with the answer.
+    pub(crate) fn wait_for(&self, path: &str, done: impl Fn(&Reply) -> bool) -> Reply {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            let reply = self.get(path);
+            if done(&reply) {
+                return reply;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{path} never came to what was waited for; last: {}",
+                reply.body
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// Sends SIGHUP: read the config again.
+    pub(crate) fn hang_up(&self) {
+        signal(&self.child, "HUP");
+    }
+
+    /// Waits until the server has logged these words.
+    pub(crate) fn wait_for_log(&self, words: &str) {
+        let (lines, news) = &*self.lines;
+        let heard = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(words));
+        let waited = news
+            .wait_timeout_while(lines.lock().unwrap(), Duration::from_mins(1), heard)
+            .unwrap();
+        assert!(
+            !waited.1.timed_out(),
+            "{words:?} was never logged: {:#?}",
+            waited.0
+        );
+    }
+
+    /// Sends SIGTERM and answers the exit status and how long the end took.
+    pub(crate) fn stop(&mut self) -> (Option<i32>, Duration) {
+        let begun = Instant::now();
+        signal(&self.child, "TERM");
+        let status = self.child.wait().unwrap();
+        (status.code(), begun.elapsed())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+/// An answer of the server.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    fn read(bytes: &[u8]) -> Self {
+        let end = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .expect("a head");
+        let head = text(&bytes[..end]);
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        Self {
+            status,
+            headers,
+            body: text(&bytes[end + 4..]),
+        }
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The folder of corpora and blogs that is laid beside the project, where there is one.
+pub(crate) fn shared() -> Option<PathBuf> {
+    let named = option_env!("VOICE_TEST_SHARED").map(PathBuf::from);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    named.or(Some(beside)).filter(|path| path.join("blogs").is_dir())
+}
