@@ -355,6 +355,34 @@ fn check_tells_a_blogger_what_readers_would_see() {
 }
 
 #[test]
+fn check_looks_where_platforms_keep_their_feed() {
+    let blogs = Blogosphere::start();
+    let page = raw(
+        200,
+        &[("Content-Type", "text/html")],
+        "<!doctype html><title>A blog</title>",
+    );
+    blogs.answer("/blog", page);
+    let voice = Voice::of(&[]);
+    let output = voice.run(&["check", &blogs.url("/blog"), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["problems"][0]["code"], "not-a-feed");
+
+    blogs.answer("/atom.xml", Answer::Feed(rss("found", [40])));
+    let report = voice.json(&["check", &blogs.url("/blog"), "--json"]);
+    assert_eq!(report["url"], blogs.url("/atom.xml"));
+    assert_eq!(report["entries"].as_array().unwrap().len(), 1);
+    let codes: Vec<_> = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| &problem["code"])
+        .collect();
+    assert!(!codes.contains(&&Value::from("not-a-feed")), "{codes:?}");
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let blogs = Blogosphere::start();
     blogs.answer("/feed", Answer::Feed(rss("long", 1..=300)));

@@ -193,11 +193,7 @@ impl Checking<'_> {
             })
             .collect();
         let Some(best) = best else {
-            report.error(
-                "not-a-feed",
-                error.to_string(),
-                "Give the address of the feed itself, or link to it from the page's head.",
-            );
+            report.problems.push(error.to_problem());
             return;
         };
         if let Err(message) = self.feed(report, &best.url).await {
@@ -214,13 +210,14 @@ impl Checking<'_> {
 
     /// Looks where the usual platforms keep their feed.
     async fn usual_places(&self, report: &mut CheckReport, page: &Url) {
+        let said = std::mem::take(&mut report.problems);
         for place in USUAL_PLACES {
             let Ok(url) = page.join(place) else { continue };
             if self.feed(report, &url).await.is_ok() {
-                report.problems.retain(|problem| problem.code != "not-a-feed");
                 return;
             }
         }
+        report.problems = said;
     }
 
     async fn feed(&self, report: &mut CheckReport, url: &Url) -> Result<(), String> {

@@ -18,12 +18,4 @@ pub enum PollError {
         /// What the parser says.
         reason: String,
     },
-    /// A source to be checked cannot be read.
-    #[error("{path} cannot be read: {reason}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
 }
