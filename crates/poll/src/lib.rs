@@ -3,7 +3,7 @@
 //! A poll is a fetch, a reading and a decision. The decision is made by pure functions (`schedule`,
 //! `changes`) and written by the store in one transaction; nothing here knows SQL or the web framework.
 //! To change *when* a feed is polled, look at `schedule.rs`; *what* a poll writes, at `changes.rs`; the order of
-//! the steps, at `poller.rs`.
+//! the steps, at `poller.rs`; how feeds are shared with other fetchers, at `round.rs`.
 
 mod changes;
 mod check;
@@ -11,11 +11,13 @@ mod cron_line;
 mod daemon;
 mod error;
 mod poller;
+mod round;
 mod schedule;
 
 pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
 pub use cron_line::CronLine;
 pub use daemon::run;
 pub use error::PollError;
-pub use poller::{FeedFailure, PollSummary, Poller, PollerSettings, Selection};
+pub use poller::{Poller, PollerSettings, Selection};
+pub use round::{FeedFailure, PollSummary};
 pub use schedule::Intervals;
