@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fetch::{Body, Fetch, FetchOutcome, Fetcher};
 use model::{Clock, Feed, FeedStatus, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Source, Tagger};
-use sha2::{Digest, Sha256};
 use store::{FeedState, PollRecord, Store};
 use tokio::sync::{Semaphore, watch};
+use twox_hash::XxHash3_128;
 
 use crate::changes::{Changes, changes};
 use crate::schedule::{GONE_CONFIRMED_AFTER, Intervals};
@@ -145,7 +145,7 @@ impl Poller {
         match fetch.outcome {
             FetchOutcome::NotModified { validators, max_age } => poll.not_modified(validators, max_age),
             FetchOutcome::Modified(body) => {
-                let hash = hex_sha256(&body.bytes);
+                let hash = format!("{:032x}", XxHash3_128::oneshot(&body.bytes));
                 if poll.feed.body_hash.as_deref() == Some(hash.as_str()) {
                     poll.unchanged(body.validators, body.max_age);
                 } else {
@@ -358,14 +358,4 @@ pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
     if stop.wait_for(|&stop| stop).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-fn hex_sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

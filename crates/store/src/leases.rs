@@ -177,3 +177,122 @@ async fn versions(
     }
     Ok(versions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, feed, minutes, now, poll, reread};
+    use model::Feed;
+
+    fn wanted(feed: &Feed, host: &str) -> WantedFeed {
+        WantedFeed {
+            feed_id: feed.id,
+            feed_version: feed.version,
+            host: host.to_owned(),
+        }
+    }
+
+    /// A store with feeds, and two fetchers.
+    async fn shared() -> (testing::TestStore, Vec<Feed>, i64, i64) {
+        let store = testing::store().await;
+        let mut feeds = Vec::new();
+        for number in 0..4 {
+            feeds.push(feed(&store, &format!("https://blog{number}.example.org/feed"), "Blog").await);
+        }
+        let (one, other) = (
+            store.new_fetcher().await.unwrap(),
+            store.new_fetcher().await.unwrap(),
+        );
+        assert_ne!(one, other);
+        (store, feeds, one, other)
+    }
+
+    #[tokio::test]
+    async fn a_feed_is_one_fetchers_until_its_poll_is_recorded_or_its_lease_ends() {
+        let (store, feeds, one, other) = shared().await;
+        let lease = async |fetcher, feed: &Feed, at| {
+            let wanted = [wanted(feed, &feed.slug)];
+            let leases = store
+                .lease_feeds(fetcher, &wanted, 2, minutes(at), minutes(at + 1))
+                .await;
+            leases.unwrap()[0]
+        };
+        assert_eq!(lease(one, &feeds[0], 0).await, Lease::Given);
+        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(lease(one, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(lease(other, &feeds[1], 0).await, Lease::Given);
+
+        // Recorded, the feed is free for whoever knows how it stands now.
+        let record = crate::PollRecord {
+            fetcher: one,
+            ..poll(&feeds[0], now())
+        };
+        assert!(store.record_polls(&[record]).await.unwrap()[0].accepted);
+        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(
+            lease(other, &reread(&store, &feeds[0]).await, 0).await,
+            Lease::Given
+        );
+
+        // A fetcher that died loses its feeds a minute later, one that renews keeps them, one that stops gives them back.
+        assert_eq!(lease(one, &feeds[2], 0).await, Lease::Given);
+        store.renew_leases(one, minutes(5)).await.unwrap();
+        assert_eq!(lease(other, &feeds[2], 4).await, Lease::Taken);
+        assert_eq!(lease(other, &feeds[2], 5).await, Lease::Given);
+        store.release_leases(other).await.unwrap();
+        assert_eq!(lease(one, &feeds[2], 5).await, Lease::Given);
+    }
+
+    #[tokio::test]
+    async fn what_comes_late_from_one_that_lost_its_lease_is_refused() {
+        let (store, feeds, slow, quick) = shared().await;
+        let wanted = [wanted(&feeds[0], "host")];
+        store
+            .lease_feeds(slow, &wanted, 2, now(), minutes(1))
+            .await
+            .unwrap();
+        store
+            .lease_feeds(quick, &wanted, 2, minutes(2), minutes(3))
+            .await
+            .unwrap();
+        let by = |fetcher| crate::PollRecord {
+            fetcher,
+            ..poll(&feeds[0], minutes(2))
+        };
+        assert!(!store.record_polls(&[by(slow)]).await.unwrap()[0].accepted);
+        assert!(store.record_polls(&[by(quick)]).await.unwrap()[0].accepted);
+        assert!(!store.record_polls(&[by(slow)]).await.unwrap()[0].accepted);
+    }
+
+    #[tokio::test]
+    async fn a_host_is_asked_no_more_by_two_than_by_one() {
+        let (store, feeds, one, other) = shared().await;
+        let lease = async |fetcher, feeds: &[Feed]| {
+            let wanted: Vec<_> = feeds
+                .iter()
+                .map(|feed| wanted(feed, "platform.example"))
+                .collect();
+            store
+                .lease_feeds(fetcher, &wanted, 2, now(), minutes(1))
+                .await
+                .unwrap()
+        };
+        // Alone at the host, a fetcher keeps to the limit by itself.
+        assert_eq!(lease(one, &feeds[..3]).await, [Lease::Given; 3]);
+        assert_eq!(lease(other, &feeds[3..]).await, [Lease::HostIsBusy]);
+        for feed in &feeds[..2] {
+            let record = crate::PollRecord {
+                fetcher: one,
+                ..poll(feed, now())
+            };
+            store.record_polls(&[record]).await.unwrap();
+        }
+        assert_eq!(lease(other, &feeds[3..]).await, [Lease::Given]);
+        let again = reread(&store, &feeds[0]).await;
+        assert_eq!(
+            lease(one, std::slice::from_ref(&again)).await,
+            [Lease::HostIsBusy]
+        );
+        assert_eq!(lease(one, &[]).await, []);
+    }
+}

@@ -40,7 +40,7 @@ pub struct FeedState {
     pub status: FeedStatus,
     /// For the next conditional GET.
     pub validators: Validators,
-    /// Lower-case hex SHA-256 of the last body read.
+    /// Tells one body from another: hexadecimal.
     pub body_hash: Option<String>,
     /// When it is due again.
     pub next_poll_at: DateTime<Utc>,

@@ -221,8 +221,8 @@ mod tests {
         terms.push_tsquery(&mut sql);
         assert_eq!(
             sql.into_text(),
-            "(phraseto_tsquery('simple', voice_plain($1)) && phraseto_tsquery('simple', voice_plain($2)) \
-             && !! phraseto_tsquery('simple', voice_plain($3)))"
+            "(phraseto_tsquery('simple', voice_plain(?)) && phraseto_tsquery('simple', voice_plain(?)) \
+             && !! phraseto_tsquery('simple', voice_plain(?)))"
         );
     }
 

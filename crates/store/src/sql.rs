@@ -1,7 +1,8 @@
-//! One statement, for whichever database this is: its text with `$1`, `$2` …, its values, and the rows it gives.
+//! One statement, for whichever database this is: its text, its values, and the rows it gives.
 //!
-//! The text of a statement is the same for both databases; this file hands it to the one that is there. It knows
-//! no table.
+//! The text of a statement is the same for both databases; this file hands it to the one that is there. Values stand in
+//! it as `$1`, `$2` …, or, in one that is put together here, as `?` in their order: SQLite looks for a numbered one
+//! among all the others. It knows no table.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -172,14 +173,13 @@ impl<'a> Sql<'a> {
         self
     }
 
-    /// Adds the next number with its value.
+    /// Adds `?` with its value.
     pub(crate) fn push_bind(&mut self, value: impl Into<Value<'a>>) -> &mut Self {
         self.values.push(value.into());
-        let number = self.values.len();
-        self.push(format_args!("${number}"))
+        self.push("?")
     }
 
-    /// Adds `($1, $2, …)`.
+    /// Adds `(?, ?, …)`.
     pub(crate) fn push_list<V: Into<Value<'a>>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
         self.push("(");
         for (index, value) in values.into_iter().enumerate() {
@@ -191,7 +191,7 @@ impl<'a> Sql<'a> {
         self.push(")")
     }
 
-    /// Adds `VALUES ($1, …), ($5, …), …`, a row for each of `rows`.
+    /// Adds `VALUES (?, …), (?, …), …`, a row for each of `rows`.
     pub(crate) fn push_values<R>(
         &mut self,
         rows: impl IntoIterator<Item = R>,
@@ -201,9 +201,8 @@ impl<'a> Sql<'a> {
             self.push(if index == 0 { "VALUES (" } else { ", (" });
             let from = self.values.len();
             values(&mut ValuesOfRow(&mut self.values), row);
-            for number in from + 1..=self.values.len() {
-                let comma = if number > from + 1 { ", " } else { "" };
-                self.push(format_args!("{comma}${number}"));
+            for number in from..self.values.len() {
+                self.push(if number > from { ", ?" } else { "?" });
             }
             self.push(")");
         }
@@ -288,8 +287,23 @@ impl<'a> Sql<'a> {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        Ok(sqlx::query_with(AssertSqlSafe(self.text), arguments))
+        Ok(sqlx::query_with(AssertSqlSafe(numbered(self.text)), arguments))
     }
+}
+
+/// The text with each `?` replaced by the number of its place; no text of ours holds one in quotes.
+fn numbered(text: Cow<'static, str>) -> Cow<'static, str> {
+    if !text.contains('?') {
+        return text;
+    }
+    let mut numbered = String::with_capacity(text.len() * 2);
+    for (number, piece) in text.split('?').enumerate() {
+        if number > 0 {
+            write!(numbered, "${number}").expect("a String takes every text");
+        }
+        numbered.push_str(piece);
+    }
+    Cow::Owned(numbered)
 }
 
 /// Cuts `rows` into pieces whose lengths are powers of two, `most` at most: so a statement of many rows comes in
@@ -316,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_numbered_in_the_order_of_the_text() {
+    fn values_stand_in_the_order_of_the_text() {
         let mut sql = Sql::new("WITH v (a, b) AS (");
         sql.push_values([1_u32, 2], |row, number| {
             row.push_bind(number).push_bind(format!("row {number}"));
@@ -326,9 +340,15 @@ mod tests {
         .push(" AND 9 = ")
         .push_bind(9_i64);
         assert_eq!(sql.values.len(), 7);
+        let text = sql.into_text();
         assert_eq!(
-            sql.into_text(),
+            text,
+            "WITH v (a, b) AS (VALUES (?, ?), (?, ?)) SELECT 1 WHERE 7 IN (?, ?) AND 9 = ?"
+        );
+        assert_eq!(
+            numbered(text.into()),
             "WITH v (a, b) AS (VALUES ($1, $2), ($3, $4)) SELECT 1 WHERE 7 IN ($5, $6) AND 9 = $7"
         );
+        assert_eq!(numbered("SELECT $2, $1".into()), "SELECT $2, $1");
     }
 }
