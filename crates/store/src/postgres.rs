@@ -34,6 +34,9 @@ pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
     ),
 ];
 
+/// What the database takes on the server's disk.
+pub(crate) const DATABASE_BYTES: &str = "SELECT pg_database_size(current_database())";
+
 /// Any number will do, as long as every version of the program takes the same one.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 
@@ -71,10 +74,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .connect_with(options.options([("default_transaction_read_only", "on")]))
         .await
         .map_err(unopened)?;
-    Ok(Store {
-        writer: db::Pool::Postgres(writer),
-        readers: db::Pool::Postgres(readers),
-    })
+    Ok(Store::of(db::Pool::Postgres(writer), db::Pool::Postgres(readers)))
 }
 
 /// What people call the database: never its password.

@@ -35,6 +35,10 @@ pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
     ),
 ];
 
+/// What the file takes, the write-ahead log aside.
+pub(crate) const DATABASE_BYTES: &str =
+    "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// A table that a program other than this one made.
@@ -62,10 +66,8 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     if url.contains(":memory:") {
         let writer = one.connect_with(options).await?;
         migrate(&writer, &path).await?;
-        return Ok(Store {
-            readers: db::Pool::Sqlite(writer.clone()),
-            writer: db::Pool::Sqlite(writer),
-        });
+        let readers = db::Pool::Sqlite(writer.clone());
+        return Ok(Store::of(db::Pool::Sqlite(writer), readers));
     }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
@@ -96,10 +98,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(|error| unopened(&path, error.into()))?;
-    Ok(Store {
-        writer: db::Pool::Sqlite(writer),
-        readers: db::Pool::Sqlite(readers),
-    })
+    Ok(Store::of(db::Pool::Sqlite(writer), db::Pool::Sqlite(readers)))
 }
 
 /// Takes the lock that only one writer of the file holds.
