@@ -74,8 +74,8 @@ pub(crate) fn request_failure(error: &reqwest::Error, url: &Url) -> Failure {
     if error.is_connect() {
         let message = match find_io().map(io::Error::kind) {
             _ if error.is_timeout() => format!(
-                "{host} did not take the connection on port {port} within {}; the server is down, or a firewall \
-                 keeps us out",
+                "no connection to {host}, port {port}, came about within {}: the server is down, a firewall keeps us \
+                 out, or its name servers are slow",
                 limits::span(limits::CONNECT)
             ),
             Some(io::ErrorKind::ConnectionRefused) => format!(

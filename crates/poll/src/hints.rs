@@ -177,8 +177,12 @@ mod tests {
             ),
         ] {
             let mut hints = Hints::default();
-            hours.iter().for_each(|hour| hints.skip_hour(hour));
-            days.iter().for_each(|day| hints.skip_day(day));
+            for hour in hours {
+                hints.skip_hour(hour);
+            }
+            for day in days {
+                hints.skip_day(day);
+            }
             let open: DateTime<Utc> = open.parse().unwrap();
             assert_eq!(
                 hints.first_open(at.parse().unwrap()),
@@ -195,12 +199,16 @@ mod tests {
         (0..24).for_each(|hour| hours.skip_hour(&hour.to_string()));
         assert_eq!(hours.first_open(at), at);
         let mut days = Hints::default();
-        DAYS.iter().for_each(|day| days.skip_day(day));
+        for day in DAYS {
+            days.skip_day(day);
+        }
         assert_eq!(days.first_open(at), at);
         // Six days and 23 hours leave one hour a week.
         let mut nearly = Hints::default();
         (0..23).for_each(|hour| nearly.skip_hour(&hour.to_string()));
-        DAYS[..6].iter().for_each(|day| nearly.skip_day(day));
+        for day in &DAYS[..6] {
+            nearly.skip_day(day);
+        }
         assert_eq!(
             nearly.first_open(at),
             "2026-11-29T23:00:00Z".parse::<DateTime<Utc>>().unwrap()

@@ -278,7 +278,7 @@ fn nobody_is_asked_inside_a_retry_after() {
         assert_eq!(servers[*id as usize].log.iter().filter(inside).count(), 0, "{id}");
         let after = servers[*id as usize].log.iter().find(|at| **at >= *until);
         assert!(
-            *after.unwrap() - *until <= TimeDelta::minutes(10),
+            *after.unwrap() - *until <= TimeDelta::minutes(35),
             "{id}: {after:?}"
         );
     }
@@ -356,7 +356,6 @@ fn most_answers_are_a_304_and_the_same_month_comes_twice() {
     let busiest = at_once
         .iter()
         .filter(|(at, _)| **at >= calm && (**at < outage().0 || **at >= outage().1 + TimeDelta::days(2)))
-        .map(|(_, count)| *count)
-        .max();
-    assert!(busiest.unwrap() <= 30, "{busiest:?} of {FEEDS} at once");
+        .max_by_key(|(_, count)| **count);
+    assert!(*busiest.unwrap().1 <= 30, "{busiest:?} of {FEEDS} at once");
 }

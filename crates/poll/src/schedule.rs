@@ -24,8 +24,9 @@ const LOOK_BACK: usize = 10;
 /// Feeds of which no date is known are asked this many times within the longest interval.
 const ASKS_WITHOUT_DATES: u32 = 4;
 
-/// Jitter is up to a tenth of the wait, as one part in so many.
-const JITTER: u32 = 10;
+/// Jitter is up to a fifth of the wait, as one part in so many. A tenth of half an hour is lost between two ticks of five
+/// minutes, and what once came together comes together for ever.
+const JITTER: u32 = 5;
 
 /// How far those are spread at most who may come back at one moment: the end of a skipped hour, or of a `Retry-After`
 /// that a platform gave to a thousand tenants at once.
@@ -237,7 +238,7 @@ impl Intervals {
         wait.clamp(self.min, self.max.max(self.min))
     }
 
-    /// A wait of about `wait`, never below `floor` or above the longest interval: from a window of a tenth of it that lies
+    /// A wait of about `wait`, never below `floor` or above the longest interval: from a window of a fifth of it that lies
     /// as far up as there is room.
     fn spread(self, floor: Duration, wait: Duration, turn: Turn) -> Duration {
         let width = wait / JITTER;
@@ -364,16 +365,16 @@ mod tests {
     fn polls_adapt_to_how_often_a_blog_writes() {
         for (since, each, count, least, most) in [
             // Ten a day, daily, weekly, and monthly, which is beyond the longest interval.
-            (2 * HOUR, 2 * HOUR + 24 * MINUTE, 10, 30 * MINUTE, 33 * MINUTE),
-            (DAY, DAY, 10, HOUR, HOUR * 11 / 10),
-            (7 * DAY, 7 * DAY, 10, 7 * HOUR, 7 * HOUR * 11 / 10),
-            (30 * DAY, 30 * DAY, 10, DAY * 9 / 10, DAY),
+            (2 * HOUR, 2 * HOUR + 24 * MINUTE, 10, 30 * MINUTE, 36 * MINUTE),
+            (DAY, DAY, 10, HOUR, HOUR * 6 / 5),
+            (7 * DAY, 7 * DAY, 10, 7 * HOUR, 7 * HOUR * 6 / 5),
+            (30 * DAY, 30 * DAY, 10, DAY * 4 / 5, DAY),
             // A single post: a young blog is asked often, and less and less as it stays silent.
-            (MINUTE, DAY, 1, 30 * MINUTE, 33 * MINUTE),
-            (4 * DAY, DAY, 1, 4 * HOUR, 4 * HOUR * 11 / 10),
-            (300 * DAY, DAY, 1, DAY * 9 / 10, DAY),
+            (MINUTE, DAY, 1, 30 * MINUTE, 36 * MINUTE),
+            (4 * DAY, DAY, 1, 4 * HOUR, 4 * HOUR * 6 / 5),
+            (300 * DAY, DAY, 1, DAY * 4 / 5, DAY),
             // A daily blog that fell silent for two months.
-            (60 * DAY, DAY, 10, 6 * HOUR, 8 * HOUR),
+            (60 * DAY, DAY, 10, 6 * HOUR, 9 * HOUR),
         ] {
             let written = posts(since, each, count);
             let found = waits(|turn| INTERVALS.after_answer(now(), &written, None, &Hints::default(), turn));
@@ -385,7 +386,7 @@ mod tests {
     fn dates_in_the_future_and_none_at_all_tell_nothing() {
         let unknown = |written: &[DateTime<Utc>]| {
             let found = waits(|turn| INTERVALS.after_answer(now(), written, None, &Hints::default(), turn));
-            within(found, 6 * HOUR, 6 * HOUR * 11 / 10, Why::NoRhythm);
+            within(found, 6 * HOUR, 6 * HOUR * 6 / 5, Why::NoRhythm);
         };
         unknown(&[]);
         unknown(&[now() + DAY, now() + HOUR]);
@@ -399,23 +400,17 @@ mod tests {
             ..Hints::default()
         };
         for (fresh, feed, least, most, why) in [
-            (None, None, HOUR, HOUR * 11 / 10, Why::Rhythm),
-            (Some(Duration::ZERO), None, HOUR, HOUR * 11 / 10, Why::Rhythm),
-            (Some(10 * MINUTE), Some(MINUTE), HOUR, HOUR * 11 / 10, Why::Rhythm),
-            (Some(2 * HOUR), None, 2 * HOUR, 2 * HOUR * 11 / 10, Why::Fresh),
-            (
-                Some(2 * HOUR),
-                Some(HOUR),
-                2 * HOUR,
-                2 * HOUR * 11 / 10,
-                Why::Fresh,
-            ),
-            (None, Some(3 * HOUR), 3 * HOUR, 3 * HOUR * 11 / 10, Why::FeedAsks),
+            (None, None, HOUR, HOUR * 6 / 5, Why::Rhythm),
+            (Some(Duration::ZERO), None, HOUR, HOUR * 6 / 5, Why::Rhythm),
+            (Some(10 * MINUTE), Some(MINUTE), HOUR, HOUR * 6 / 5, Why::Rhythm),
+            (Some(2 * HOUR), None, 2 * HOUR, 2 * HOUR * 6 / 5, Why::Fresh),
+            (Some(2 * HOUR), Some(HOUR), 2 * HOUR, 2 * HOUR * 6 / 5, Why::Fresh),
+            (None, Some(3 * HOUR), 3 * HOUR, 3 * HOUR * 6 / 5, Why::FeedAsks),
             (
                 Some(2 * HOUR),
                 Some(3 * HOUR),
                 3 * HOUR,
-                3 * HOUR * 11 / 10,
+                3 * HOUR * 6 / 5,
                 Why::FeedAsks,
             ),
             // A year, of either, is no more than the longest interval; and less than that it may not be.
@@ -452,14 +447,14 @@ mod tests {
     #[test]
     fn failures_double_the_wait_and_never_end_it() {
         for (failures, least, most) in [
-            (0, 30 * MINUTE, 33 * MINUTE),
-            (1, 30 * MINUTE, 33 * MINUTE),
-            (2, HOUR, HOUR * 11 / 10),
-            (3, 2 * HOUR, 2 * HOUR * 11 / 10),
-            (6, 16 * HOUR, 16 * HOUR * 11 / 10),
-            (7, DAY * 9 / 10, DAY),
-            (1_000, DAY * 9 / 10, DAY),
-            (u32::MAX, DAY * 9 / 10, DAY),
+            (0, 30 * MINUTE, 36 * MINUTE),
+            (1, 30 * MINUTE, 36 * MINUTE),
+            (2, HOUR, HOUR * 6 / 5),
+            (3, 2 * HOUR, 2 * HOUR * 6 / 5),
+            (6, 16 * HOUR, 16 * HOUR * 6 / 5),
+            (7, DAY * 4 / 5, DAY),
+            (1_000, DAY * 4 / 5, DAY),
+            (u32::MAX, DAY * 4 / 5, DAY),
         ] {
             let found = waits(|turn| INTERVALS.after_trouble(now(), failures, turn));
             within(found, least, most, Why::BackOff);
@@ -469,10 +464,10 @@ mod tests {
     #[test]
     fn a_refusal_is_obeyed_in_full() {
         for (until, failures, least, most, why) in [
-            (2 * HOUR, 1, 2 * HOUR, 2 * HOUR * 11 / 10, Why::RetryAfter),
+            (2 * HOUR, 1, 2 * HOUR, 2 * HOUR * 6 / 5, Why::RetryAfter),
             (31 * DAY, 1, 31 * DAY, 31 * DAY + CROWD, Why::RetryAfter),
-            (MINUTE, 1, 30 * MINUTE, 33 * MINUTE, Why::BackOff),
-            (2 * HOUR, 7, DAY * 9 / 10, DAY, Why::BackOff),
+            (MINUTE, 1, 30 * MINUTE, 36 * MINUTE, Why::BackOff),
+            (2 * HOUR, 7, DAY * 4 / 5, DAY, Why::BackOff),
         ] {
             let found = waits(|turn| INTERVALS.after_refusal(now(), now() + until, failures, turn));
             within(found, least, most, why);
@@ -563,6 +558,6 @@ mod tests {
             [next(1, 0), next(2, 0), next(3, 0), next(40, 0)],
             [30, 60, 120, 1440]
         );
-        assert!(next(40, 63) > 1440 && next(40, 63) < 1440 * 11 / 10);
+        assert!(next(40, 63) > 1440 && next(40, 63) < 1440 * 6 / 5);
     }
 }

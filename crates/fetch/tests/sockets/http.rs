@@ -1,8 +1,8 @@
 //! Fetches over real sockets on loopback: what is sent, and what each answer means.
 
 use std::net::TcpListener as StdListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::{Reply, Server, answer, body, config, failure, fetcher, get, now, read_head, write};
@@ -118,6 +118,62 @@ async fn validators_go_out_as_stored_and_a_304_keeps_or_renews_them() {
         failure(get(&fetcher, &server.url("/kept")).await).kind,
         FailureKind::Status
     );
+}
+
+#[tokio::test]
+async fn a_representation_that_changes_is_followed_by_its_validators() {
+    // What the server says, one answer after the other, and the conditions that it must be asked with.
+    let script: [(Reply, &[&str]); 7] = [
+        (answer("200 OK", &["ETag: \"1\""], b"one"), &[]),
+        (
+            answer("304 Not Modified", &["ETag: W/\"1\""], b""),
+            &["if-none-match: \"1\""],
+        ),
+        // The tag has become weak, and the content another.
+        (
+            answer(
+                "200 OK",
+                &["Last-Modified: Mon, 23 Nov 2026 08:00:00 GMT"],
+                b"two",
+            ),
+            &["if-none-match: W/\"1\""],
+        ),
+        // No tag any more: none is sent.
+        (
+            answer("304 Not Modified", &[], b""),
+            &["if-modified-since: Mon, 23 Nov 2026 08:00:00 GMT"],
+        ),
+        (
+            answer("304 Not Modified", &["ETag: \"3\""], b""),
+            &["if-modified-since: Mon, 23 Nov 2026 08:00:00 GMT"],
+        ),
+        // A server that has forgotten validators altogether.
+        (
+            answer("200 OK", &[], b"three"),
+            &[
+                "if-none-match: \"3\"",
+                "if-modified-since: Mon, 23 Nov 2026 08:00:00 GMT",
+            ],
+        ),
+        (answer("200 OK", &["ETag: \"\""], b"three"), &[]),
+    ];
+    let (replies, conditions): (Vec<Reply>, Vec<&[&str]>) = script.into_iter().unzip();
+    let replies = Mutex::new(replies.into_iter());
+    let server = Server::start(move |_| replies.lock().unwrap().next().unwrap()).await;
+    let fetcher = fetcher(LOOPBACK);
+    let mut validators = Validators::default();
+    for (nth, expected) in conditions.iter().enumerate() {
+        let fetch = fetcher.fetch(&server.url("/feed"), &validators, now()).await;
+        let head = &server.heads()[nth];
+        let sent: Vec<&str> = head.lines().filter(|line| line.starts_with("if-")).collect();
+        assert_eq!(sent, *expected, "request {nth}");
+        validators = match fetch.outcome {
+            FetchOutcome::Modified(body) => body.validators,
+            FetchOutcome::NotModified { validators, .. } => validators,
+            other => panic!("request {nth}: {other:?}"),
+        };
+    }
+    assert_eq!(validators.etag.as_deref(), Some("\"\""));
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! How long a fetch may take and how much it may bring, against servers that know no bounds.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Reply, Server, answer, body, config, failure, fetcher, get, run_with};
-use fetch::{FailureKind, FetchConfig, Fetcher};
+use fetch::{FailureKind, Fetch, FetchConfig, Fetcher};
 use flate2::{Compress, Compression, FlushCompress, write::GzEncoder};
+use tokio::task::JoinSet;
 use url::Url;
 
 const LOOPBACK: &[&str] = &["127.0.0.0/8"];
@@ -88,6 +89,73 @@ async fn the_time_is_for_the_whole_way() {
         assert_eq!(failure.kind, FailureKind::Timeout, "{path}");
         assert!(failure.message.contains(words), "{path}: {}", failure.message);
     }
+}
+
+/// A hundred servers that drip for ever, each a host of its own.
+async fn dripping() -> Vec<Server> {
+    let mut servers = Vec::new();
+    for n in 1..=100 {
+        let drip = |_: &str| Reply::dripping("HTTP/1.1 200 OK\r\n\r\n<", Duration::from_secs(1));
+        servers.push(Server::start_at(&format!("127.0.1.{n}:0"), drip).await);
+    }
+    servers
+}
+
+fn fetch_all(fetcher: &Fetcher, servers: &[Server]) -> JoinSet<Fetch> {
+    let mut all = JoinSet::new();
+    for server in servers {
+        let (fetcher, url) = (fetcher.clone(), server.url("/"));
+        all.spawn(async move { get(&fetcher, &url).await });
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_hundred_dripping_servers_delay_nobody_where_there_is_room() {
+    let (dripping, quick) = (
+        dripping().await,
+        Server::start(|_| answer("200 OK", &[], b"x")).await,
+    );
+    let fetcher = Fetcher::new(FetchConfig {
+        concurrency: 200,
+        timeout: Duration::from_hours(1),
+        ..config(LOOPBACK)
+    })
+    .unwrap();
+    let mut waiting = fetch_all(&fetcher, &dripping);
+    let reached = async {
+        while dripping.iter().any(|server| server.heads().is_empty()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reached)
+        .await
+        .expect("all hundred are being listened to");
+    for _ in 0..20 {
+        let fetch = tokio::time::timeout(Duration::from_secs(1), get(&fetcher, &quick.url("/"))).await;
+        body(fetch.expect("within a second"));
+    }
+    assert!(waiting.try_join_next().is_none(), "none of them is done");
+}
+
+#[tokio::test]
+async fn a_round_with_a_hundred_dripping_servers_ends_within_four_timeouts() {
+    let dripping = dripping().await;
+    let timeout = Duration::from_secs(1);
+    let fetcher = Fetcher::new(FetchConfig {
+        timeout,
+        ..config(LOOPBACK)
+    })
+    .unwrap();
+    let started = Instant::now();
+    let all = fetch_all(&fetcher, &dripping).join_all().await;
+    let took = started.elapsed();
+    assert_eq!(all.len(), 100);
+    for fetch in all {
+        assert_eq!(failure(fetch).kind, FailureKind::Timeout);
+    }
+    // Three times 32 and four more; a fifth timeout is for a machine with other work.
+    assert!(took >= 4 * timeout && took < 5 * timeout, "{took:?}");
 }
 
 #[tokio::test]
