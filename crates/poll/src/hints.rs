@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
+use normalize::Cadence;
 
 const DAYS: [&str; 7] = [
     "monday",
@@ -34,14 +35,30 @@ pub struct Hints {
 }
 
 impl Hints {
+    /// The wishes of a feed that was just read: its [`normalize::Document::ttl`], and what else it says.
+    pub fn of(ttl: Option<Duration>, cadence: &Cadence) -> Self {
+        let mut hints = Self::default();
+        if let Some(ttl) = ttl {
+            hints.ttl(ttl);
+        }
+        hints.syndication(cadence.period.as_deref(), cadence.frequency.as_deref());
+        for hour in &cadence.skip_hours {
+            hints.skip_hour(hour);
+        }
+        for day in &cadence.skip_days {
+            hints.skip_day(day);
+        }
+        hints
+    }
+
     /// Takes note of a `ttl`: "how many minutes a channel can be cached before refreshing from the source".
-    pub fn ttl(&mut self, ttl: Duration) {
+    pub(crate) fn ttl(&mut self, ttl: Duration) {
         self.no_more_often_than(ttl);
     }
 
     /// Takes note of `sy:updatePeriod` (`hourly` to `yearly`, `daily` if left out) and `sy:updateFrequency` (so many times
     /// in each period, once if left out). Both left out say nothing.
-    pub fn syndication(&mut self, period: Option<&str>, frequency: Option<&str>) {
+    pub(crate) fn syndication(&mut self, period: Option<&str>, frequency: Option<&str>) {
         const HOUR: u64 = 60 * 60;
         let hours = match period.map(|word| word.trim().to_ascii_lowercase()).as_deref() {
             None if frequency.is_none() => return,
@@ -59,14 +76,14 @@ impl Hints {
     }
 
     /// Takes note of an `hour` of `skipHours`: 0 to 23, and 24 as some older formats called midnight.
-    pub fn skip_hour(&mut self, text: &str) {
+    pub(crate) fn skip_hour(&mut self, text: &str) {
         if let Ok(hour @ 0..=24) = text.trim().parse::<u32>() {
             self.skip_hours |= 1 << (hour % 24);
         }
     }
 
     /// Takes note of a `day` of `skipDays`, by its English name.
-    pub fn skip_day(&mut self, text: &str) {
+    pub(crate) fn skip_day(&mut self, text: &str) {
         let name = text.trim();
         if let Some(day) = DAYS.iter().position(|day| day.eq_ignore_ascii_case(name)) {
             self.skip_days |= 1 << day;
@@ -142,6 +159,21 @@ mod tests {
         assert_eq!(hints.interval, Some(Duration::from_mins(90)));
         hints.syndication(Some("daily"), None);
         assert_eq!(hints.interval, Some(Duration::from_hours(24)));
+    }
+
+    #[test]
+    fn all_that_a_feed_wishes() {
+        let xml = "<rss><channel><sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>8</sy:updateFrequency>\
+                   <skipHours><hour>0</hour><hour>23</hour></skipHours><skipDays><day>Sunday</day></skipDays><item/>";
+        let hints = Hints::of(Some(Duration::from_hours(1)), &normalize::cadence(xml));
+        assert_eq!(
+            hints,
+            Hints {
+                interval: Some(Duration::from_hours(3)),
+                skip_hours: 1 | 1 << 23,
+                skip_days: 1 << 6,
+            }
+        );
     }
 
     #[test]
