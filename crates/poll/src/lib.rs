@@ -29,4 +29,4 @@ pub use hints::Hints;
 pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved, name_is_gone};
 pub use network::{Network, Witness};
 pub use poller::{FeedFailure, PollSummary, Poller, PollerSettings, Selection};
-pub use schedule::{Intervals, NextPoll, Turn, Why, is_due};
+pub use schedule::{Intervals, NextPoll, Turn, Why, Written, is_due};

@@ -11,7 +11,7 @@ use url::Url;
 use crate::hints::Hints;
 use crate::moves::{Answer, Move, moved};
 use crate::network::{Network, Witness};
-use crate::schedule::{Intervals, NextPoll, Turn, Why, is_due};
+use crate::schedule::{Intervals, NextPoll, Turn, Why, Written, is_due};
 
 const FEEDS: i64 = 300;
 const TICK: TimeDelta = TimeDelta::minutes(5);
@@ -188,7 +188,13 @@ fn answered(feed: &mut Stored, server: &Server, id: i64, turn: Turn, now: DateTi
         month.changed += 1;
     }
     feed.posts = posts;
-    feed.next = INTERVALS.after_answer(now, &dates, server.fresh_for, &server.hints, turn);
+    feed.next = INTERVALS.after_answer(
+        now,
+        Written::of(&dates, now),
+        server.fresh_for,
+        &server.hints,
+        turn,
+    );
 
     let old: Url = format!("https://{}/feed", server.host).parse().unwrap();
     let new: Url = format!("https://www.{}/feed", server.host).parse().unwrap();

@@ -56,6 +56,36 @@ pub struct Turn {
     pub poll: i64,
 }
 
+/// How often a blog has written of late: so many posts since then. It is all that a rhythm needs, so that a 304 need not
+/// look up a single entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// The date of the earliest of the latest entries, or of its arrival.
+    pub since: DateTime<Utc>,
+    /// How many those are.
+    pub posts: u32,
+}
+
+impl Written {
+    /// By the dates of a blog's entries, or of their arrival, in any order. `None` if there is none up to `now`.
+    pub fn of(dates: &[DateTime<Utc>], now: DateTime<Utc>) -> Option<Self> {
+        let mut latest: Vec<DateTime<Utc>> = dates.iter().copied().filter(|&at| at <= now).collect();
+        latest.sort_unstable_by_key(|&at| std::cmp::Reverse(at));
+        latest.truncate(LOOK_BACK);
+        Some(Self {
+            since: *latest.last()?,
+            posts: latest.len() as u32,
+        })
+    }
+
+    /// A fraction of the time that passes between two posts. The silence since the last counts, so that a blog that has
+    /// fallen silent is asked less and less often.
+    fn rhythm(self, now: DateTime<Utc>) -> Duration {
+        let span = (now - self.since).to_std().unwrap_or_default();
+        span / self.posts.max(1) / ASKS_PER_POST
+    }
+}
+
 /// When a feed is due again, and why then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextPoll {
@@ -144,17 +174,17 @@ impl fmt::Display for Why {
 impl Intervals {
     /// After an answer, changed or not: by the rhythm of the blog, but not before the answer is stale (`fresh_for`, RFC
     /// 9111 section 4.2) or the feed wants to be asked ([`Hints`]); never before `min` or after `max`, whatever anybody
-    /// asks. `written` are the dates of its latest entries, or of their arrival, in any order.
+    /// asks.
     pub fn after_answer(
         self,
         now: DateTime<Utc>,
-        written: &[DateTime<Utc>],
+        written: Option<Written>,
         fresh_for: Option<Duration>,
         hints: &Hints,
         turn: Turn,
     ) -> NextPoll {
-        let (own, own_why) = match rhythm(now, written) {
-            Some(rhythm) => (rhythm, Why::Rhythm),
+        let (own, own_why) = match written {
+            Some(written) => (written.rhythm(now), Why::Rhythm),
             None => (self.max / ASKS_WITHOUT_DATES, Why::NoRhythm),
         };
         let fresh = fresh_for.unwrap_or_default();
@@ -262,16 +292,6 @@ impl Turn {
     }
 }
 
-/// A fraction of the time that passes between two posts, by the latest of them. The silence since the last counts, so
-/// that a blog that has fallen silent is asked less and less often. `None` without a date.
-fn rhythm(now: DateTime<Utc>, written: &[DateTime<Utc>]) -> Option<Duration> {
-    let mut latest: Vec<DateTime<Utc>> = written.iter().copied().filter(|&at| at <= now).collect();
-    latest.sort_unstable_by_key(|&at| std::cmp::Reverse(at));
-    latest.truncate(LOOK_BACK);
-    let span = (now - *latest.last()?).to_std().unwrap_or_default();
-    Some(span / latest.len() as u32 / ASKS_PER_POST)
-}
-
 /// Whether a feed is due at `now`. One that stands further in the future than anything sets it was set by a clock that
 /// was wrong, and is due too; else a clock that jumped ahead and back would silence it.
 pub fn is_due(
@@ -334,8 +354,9 @@ mod tests {
     }
 
     /// `count` posts, the last of them `since` ago, one `each`.
-    fn posts(since: Duration, each: Duration, count: u32) -> Vec<DateTime<Utc>> {
-        (0..count).map(|n| now() - since - each * n).collect()
+    fn posts(since: Duration, each: Duration, count: u32) -> Option<Written> {
+        let dates: Vec<DateTime<Utc>> = (0..count).map(|n| now() - since - each * n).collect();
+        Written::of(&dates, now())
     }
 
     /// The shortest and the longest wait that jitter makes of it, and the one reason.
@@ -377,15 +398,34 @@ mod tests {
             (60 * DAY, DAY, 10, 6 * HOUR, 9 * HOUR),
         ] {
             let written = posts(since, each, count);
-            let found = waits(|turn| INTERVALS.after_answer(now(), &written, None, &Hints::default(), turn));
+            let found = waits(|turn| INTERVALS.after_answer(now(), written, None, &Hints::default(), turn));
             within(found, least, most, Why::Rhythm);
         }
     }
 
     #[test]
+    fn the_last_ten_dates_tell_the_rhythm() {
+        let days = |days: &[u32]| -> Vec<DateTime<Utc>> { days.iter().map(|&n| now() - DAY * n).collect() };
+        let written = |since: u32, posts| {
+            Some(Written {
+                since: now() - DAY * since,
+                posts,
+            })
+        };
+        assert_eq!(Written::of(&days(&[3, 1, 2]), now()), written(3, 3));
+        let years: Vec<u32> = (0..400).rev().collect();
+        assert_eq!(Written::of(&days(&years), now()), written(9, 10));
+        let mut with_future = days(&[5]);
+        with_future.push(now() + DAY);
+        assert_eq!(Written::of(&with_future, now()), written(5, 1));
+    }
+
+    #[test]
     fn dates_in_the_future_and_none_at_all_tell_nothing() {
         let unknown = |written: &[DateTime<Utc>]| {
-            let found = waits(|turn| INTERVALS.after_answer(now(), written, None, &Hints::default(), turn));
+            let found = waits(|turn| {
+                INTERVALS.after_answer(now(), Written::of(written, now()), None, &Hints::default(), turn)
+            });
             within(found, 6 * HOUR, 6 * HOUR * 6 / 5, Why::NoRhythm);
         };
         unknown(&[]);
@@ -417,7 +457,7 @@ mod tests {
             (Some(365 * DAY), None, DAY, DAY, Why::Fresh),
             (None, Some(365 * DAY), DAY, DAY, Why::FeedAsks),
         ] {
-            let found = waits(|turn| INTERVALS.after_answer(now(), &daily, fresh, &asks(feed), turn));
+            let found = waits(|turn| INTERVALS.after_answer(now(), daily, fresh, &asks(feed), turn));
             within(found, least, most, why);
         }
     }
@@ -430,17 +470,17 @@ mod tests {
         for hour in ["10", "11", "12"] {
             hints.skip_hour(hour);
         }
-        let found = waits(|turn| INTERVALS.after_answer(now(), &daily, None, &hints, turn));
+        let found = waits(|turn| INTERVALS.after_answer(now(), daily, None, &hints, turn));
         within(found, 4 * HOUR, 4 * HOUR + CROWD, Why::Skipped);
         // All of today: the first minute of tomorrow.
         hints.skip_day("Monday");
-        let found = waits(|turn| INTERVALS.after_answer(now(), &daily, None, &hints, turn));
+        let found = waits(|turn| INTERVALS.after_answer(now(), daily, None, &hints, turn));
         within(found, 15 * HOUR, 15 * HOUR + CROWD, Why::Skipped);
         // All but Sundays: the operator's longest interval is shorter.
         for day in ["Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"] {
             hints.skip_day(day);
         }
-        let found = waits(|turn| INTERVALS.after_answer(now(), &daily, None, &hints, turn));
+        let found = waits(|turn| INTERVALS.after_answer(now(), daily, None, &hints, turn));
         within(found, DAY, DAY, Why::Skipped);
     }
 
