@@ -4,7 +4,8 @@
 //! `changes`) and written by the store in one transaction; nothing here knows SQL or the web framework.
 //! To change *when* a feed is polled, look at `schedule.rs` (and `hints.rs` for what feeds ask); whether a failure is
 //! theirs or ours, at `network.rs`; whether an address is still theirs, at `moves.rs`; how a feed's state is told, at
-//! `health.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`.
+//! `health.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
+//! other fetchers, at `round.rs`.
 
 mod changes;
 mod check;
@@ -18,6 +19,7 @@ mod month;
 mod moves;
 mod network;
 mod poller;
+mod round;
 mod schedule;
 
 pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
@@ -28,5 +30,6 @@ pub use health::{Health, State, Vitals, health};
 pub use hints::Hints;
 pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved, name_is_gone};
 pub use network::{Network, Witness};
-pub use poller::{FeedFailure, PollSummary, Poller, PollerSettings, Selection};
+pub use poller::{Poller, PollerSettings, Selection};
+pub use round::{FeedFailure, PollSummary};
 pub use schedule::{Intervals, NextPoll, Turn, Why, Written, is_due};

@@ -1,28 +1,19 @@
-//! One poll, and many of them side by side.
+//! One poll: fetch, read, compare, and what it makes of the feed. Many of them side by side are a `round`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fetch::{Body, Fetch, FetchOutcome, Fetcher};
-use futures_util::{StreamExt, stream};
 use model::{Clock, Feed, FeedStatus, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Source, Tagger};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use store::{FeedState, PollRecord, Store};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, watch};
+use twox_hash::XxHash3_128;
 
 use crate::changes::{Changes, changes};
 use crate::schedule::{GONE_CONFIRMED_AFTER, Intervals};
 use crate::{CronLine, PollError};
-
-/// How many finished polls one transaction takes at most.
-const MAX_BATCH: usize = 64;
-
-/// How long a finished poll waits for others to share its transaction. It is short beside a fetch, and long beside
-/// a transaction, each of which costs a search index more than the rows do.
-const LINGER: Duration = Duration::from_millis(50);
 
 /// Which feeds to poll.
 #[derive(Debug, Clone, Copy)]
@@ -35,58 +26,17 @@ pub enum Selection<'a> {
     Named(&'a [String]),
 }
 
-/// What a round of polls came to: the counts add up to `feeds`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct PollSummary {
-    /// Feeds polled.
-    pub feeds: u32,
-    /// 304.
-    pub not_modified: u32,
-    /// 200 with the content we had.
-    pub unchanged: u32,
-    /// 200 with something new.
-    pub changed: u32,
-    /// Anything else.
-    pub failed: u32,
-    /// Not polled: a running `Retry-After`, a pause, or a feed that is gone.
-    pub skipped: u32,
-    /// Entries added.
-    pub entries_new: u32,
-    /// Entries changed in substance.
-    pub entries_updated: u32,
-    /// The feeds that failed, and why.
-    pub failures: Vec<FeedFailure>,
-    /// How long the round took.
-    pub duration_ms: u64,
-}
-
-/// A feed that could not be polled, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FeedFailure {
-    /// The feed's slug.
-    pub feed: String,
-    /// What went wrong, for people.
-    pub error: String,
-}
-
-impl PollSummary {
-    fn fail(&mut self, feed: String, error: String) {
-        self.failed += 1;
-        self.failures.push(FeedFailure { feed, error });
-    }
-}
-
 /// Polls feeds and records what came of it.
 pub struct Poller {
-    store: Store,
+    pub(crate) store: Store,
     fetcher: Fetcher,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     site: Arc<Site>,
     tagger: Arc<Tagger>,
     intervals: Intervals,
     schedule: CronLine,
-    concurrency: usize,
-    per_host: usize,
+    pub(crate) concurrency: usize,
+    pub(crate) per_host: usize,
     reading: Semaphore,
 }
 
@@ -184,105 +134,18 @@ impl Poller {
         Ok((feeds, skipped))
     }
 
-    /// Polls `feeds` side by side and records each poll. `progress` hears each feed's slug as its poll is
-    /// recorded. When `stop` turns true no further feed is begun, those in flight are dropped with nothing
-    /// written, and the summary tells of the rest.
-    pub async fn poll(
-        &self,
-        feeds: Vec<Feed>,
-        stop: &watch::Receiver<bool>,
-        progress: &(dyn Fn(&str) + Sync),
-    ) -> PollSummary {
-        let started = self.clock.now();
-        // Feeds of one host stand in one queue, so that a host with a thousand tenants holds up nobody else.
-        let mut queues: std::collections::HashMap<String, Vec<Feed>> = std::collections::HashMap::new();
-        for feed in feeds {
-            queues
-                .entry(fetch::politeness_key(&feed.url))
-                .or_default()
-                .push(feed);
-        }
-        let polls = stream::iter(queues.into_values())
-            .map(|queue| {
-                let polls = stream::iter(queue)
-                    .map(|feed| self.poll_one(feed))
-                    .buffer_unordered(self.per_host);
-                Box::pin(polls)
-            })
-            .flatten_unordered(self.concurrency);
-
-        let (finished, mut to_record) = mpsc::channel::<Polled>(MAX_BATCH);
-        let ask = async move {
-            let mut polls = std::pin::pin!(polls.take_until(stopped(stop.clone())));
-            while let Some(polled) = polls.next().await {
-                if finished.send(polled).await.is_err() {
-                    break;
-                }
-            }
-        };
-        let record = async {
-            let mut summary = PollSummary::default();
-            while let Some(mut batch) = next_batch(&mut to_record).await {
-                self.record(&mut batch, &mut summary, progress).await;
-            }
-            summary
-        };
-        let ((), mut summary) = tokio::join!(ask, record);
-        summary.duration_ms = (self.clock.now() - started).num_milliseconds().max(0) as u64;
-        summary
-    }
-
-    async fn record(
-        &self,
-        batch: &mut Vec<Polled>,
-        summary: &mut PollSummary,
-        progress: &(dyn Fn(&str) + Sync),
-    ) {
-        let (slugs, records): (Vec<String>, Vec<PollRecord>) =
-            batch.drain(..).map(|polled| (polled.slug, polled.record)).unzip();
-        let together = self.store.record_polls(&records).await;
-        for (index, (slug, record)) in slugs.into_iter().zip(&records).enumerate() {
-            // One record that cannot be written must not take its neighbours with it.
-            let counts = match &together {
-                Ok(counts) => Ok(counts[index]),
-                Err(_) => self
-                    .store
-                    .record_polls(std::slice::from_ref(record))
-                    .await
-                    .map(|counts| counts[0]),
-            };
-            progress(&slug);
-            summary.feeds += 1;
-            match counts {
-                Ok(counts) => {
-                    summary.entries_new += counts.new;
-                    summary.entries_updated += counts.updated;
-                    match record.outcome {
-                        PollOutcome::NotModified => summary.not_modified += 1,
-                        PollOutcome::Unchanged => summary.unchanged += 1,
-                        PollOutcome::Changed => summary.changed += 1,
-                        PollOutcome::Failed => {
-                            summary.fail(slug, record.error.clone().unwrap_or_default());
-                        }
-                    }
-                }
-                Err(error) => summary.fail(slug, error.to_string()),
-            }
-        }
-    }
-
     /// Fetches and reads one feed and decides what to write. Whatever happens ends in a record.
-    async fn poll_one(&self, feed: Feed) -> Polled {
+    pub(crate) async fn poll_one(&self, feed: Feed, fetcher: i64) -> Polled {
         let fetch = self
             .fetcher
             .fetch(&feed.url, &feed.validators, self.clock.now())
             .await;
         let now = self.clock.now();
-        let mut poll = PollInHand::new(feed, now, self.intervals, &fetch);
+        let mut poll = PollInHand::new(feed, fetcher, now, self.intervals, &fetch);
         match fetch.outcome {
             FetchOutcome::NotModified { validators, max_age } => poll.not_modified(validators, max_age),
             FetchOutcome::Modified(body) => {
-                let hash = hex_sha256(&body.bytes);
+                let hash = format!("{:032x}", XxHash3_128::oneshot(&body.bytes));
                 if poll.feed.body_hash.as_deref() == Some(hash.as_str()) {
                     poll.unchanged(body.validators, body.max_age);
                 } else {
@@ -364,9 +227,9 @@ fn read(
 }
 
 /// A poll that is done but not yet recorded.
-struct Polled {
-    slug: String,
-    record: PollRecord,
+pub(crate) struct Polled {
+    pub(crate) slug: String,
+    pub(crate) record: PollRecord,
 }
 
 /// A poll between the answer and the record: how each outcome changes the feed's state.
@@ -378,7 +241,7 @@ struct PollInHand {
 }
 
 impl PollInHand {
-    fn new(feed: Feed, now: DateTime<Utc>, intervals: Intervals, fetch: &Fetch) -> Self {
+    fn new(feed: Feed, fetcher: i64, now: DateTime<Utc>, intervals: Intervals, fetch: &Fetch) -> Self {
         // A move counts from the first answer of an unbroken run of the same permanent redirect.
         let wholly_permanent = fetch.permanent_target.as_ref() == Some(&fetch.final_url);
         let moved = fetch
@@ -396,6 +259,7 @@ impl PollInHand {
         let record = PollRecord {
             feed_id: feed.id,
             feed_version: feed.version,
+            fetcher,
             at: now,
             outcome: PollOutcome::Failed,
             http_status: fetch.http_status,
@@ -489,34 +353,9 @@ impl PollInHand {
     }
 }
 
-/// What is to be recorded together: all that finished while the last batch was written, and within [`LINGER`] of the
-/// first of it. `None` when nothing more comes.
-async fn next_batch(finished: &mut mpsc::Receiver<Polled>) -> Option<Vec<Polled>> {
-    let mut batch = Vec::with_capacity(MAX_BATCH);
-    batch.push(finished.recv().await?);
-    let until = tokio::time::Instant::now() + LINGER;
-    while batch.len() < MAX_BATCH {
-        match tokio::time::timeout_at(until, finished.recv()).await {
-            Ok(Some(polled)) => batch.push(polled),
-            Ok(None) | Err(_) => break,
-        }
-    }
-    Some(batch)
-}
-
 /// Waits until `stop` turns true; for ever if whoever could say so is gone.
 pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
     if stop.wait_for(|&stop| stop).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-fn hex_sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

@@ -178,6 +178,7 @@ pub(crate) async fn record(
     let record = PollRecord {
         feed_id: feed.id,
         feed_version: feed.version,
+        fetcher: 0,
         at: now,
         outcome: PollOutcome::Changed,
         http_status: Some(200),

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::db::Connection;
+use crate::db::Transaction;
 use crate::entries::complete;
 use crate::query::{Change, ChangePage, ChangePosition, Revision};
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, millis};
+use crate::sql::Sql;
 use crate::{Store, StoreError};
 
 const REVISION: &str = "SELECT revision, changed_at FROM site_state";
@@ -27,7 +28,7 @@ const FIRST_SUCCESS: &str = "SELECT first_success_at FROM site_state";
 impl Store {
     /// The number of the last change to what readers see. Two equal revisions mean equal outputs.
     pub async fn revision(&self) -> Result<Revision, StoreError> {
-        let row = sqlx::query(REVISION).fetch_one(self.readers()).await?;
+        let row = Sql::new(REVISION).fetch_one(self.readers()).await?;
         let mut fields = Fields::of("site_state", &row);
         Ok(Revision {
             number: fields.take()?,
@@ -48,7 +49,7 @@ impl Store {
             changed_at: millis(since),
             id: i64::MIN,
         });
-        let rows = sqlx::query(CHANGES)
+        let rows = Sql::new(CHANGES)
             .bind(after.changed_at)
             .bind(after.id)
             .bind(i64::from(limit) + 1)
@@ -86,7 +87,7 @@ impl Store {
 
     /// The first poll stored in this database that gave a feed.
     pub async fn first_success_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = sqlx::query(FIRST_SUCCESS).fetch_one(self.readers()).await?;
+        let row = Sql::new(FIRST_SUCCESS).fetch_one(self.readers()).await?;
         Fields::of("site_state", &row).at_optional()
     }
 
@@ -109,8 +110,8 @@ pub(crate) struct NextRevision {
 
 impl NextRevision {
     /// Begins one at `at`.
-    pub(crate) async fn begin(connection: &mut Connection, at: DateTime<Utc>) -> Result<Self, StoreError> {
-        let row = sqlx::query(BEGIN_REVISION).fetch_one(connection).await?;
+    pub(crate) async fn begin(transaction: &mut Transaction, at: DateTime<Utc>) -> Result<Self, StoreError> {
+        let row = Sql::new(BEGIN_REVISION).fetch_one(&mut *transaction).await?;
         let mut fields = Fields::of("site_state", &row);
         let last: i64 = fields.take()?;
         Ok(Self {
@@ -121,12 +122,12 @@ impl NextRevision {
     }
 
     /// Writes it down if readers see anything of it.
-    pub(crate) async fn finish(self, connection: &mut Connection) -> Result<(), StoreError> {
+    pub(crate) async fn finish(self, transaction: &mut Transaction) -> Result<(), StoreError> {
         if self.visible {
-            sqlx::query(FINISH_REVISION)
+            Sql::new(FINISH_REVISION)
                 .bind(self.changed_at)
                 .bind(self.arrivals)
-                .execute(connection)
+                .execute(&mut *transaction)
                 .await?;
         }
         Ok(())
@@ -265,7 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn walk_their_index() {
-        let store = testing::store().await;
+        let store = testing::sqlite().await;
         let plan = plan(&store, CHANGES.to_owned()).await;
         assert!(
             plan.starts_with("SEARCH e USING INDEX entries_changed") && !plan.contains("TEMP B-TREE"),

@@ -9,11 +9,12 @@ use model::EntryDraft;
 
 use crate::StoreError;
 use crate::changes::NextRevision;
-use crate::db::Connection;
+use crate::db::Transaction;
 use crate::entries::{Write, touch};
 use crate::labels::{self, labels_of};
 use crate::record::ChangedEntry;
 use crate::rows::{Fields, json, millis};
+use crate::sql::Sql;
 
 const BEFORE: &str = "SELECT e.id, e.link, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
         e.arrived_at = f.first_success_at AS back_catalogue, f.content = 'full' AS whole, e.language, e.words, e.title,
@@ -53,15 +54,15 @@ struct Before {
 /// Rewrites what changed and tells how many changed in substance. An entry of another feed, or one that was
 /// withdrawn, is left alone.
 pub(crate) async fn rewrite(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     write: Write,
     changed: &[ChangedEntry],
     revision: &mut NextRevision,
 ) -> Result<u32, StoreError> {
     let mut substantial = 0;
     for changed in changed {
-        if let Some(before) = before(connection, write.feed_id, changed).await? {
-            rewrite_one(connection, write, changed, before, revision).await?;
+        if let Some(before) = before(transaction, write.feed_id, changed).await? {
+            rewrite_one(transaction, write, changed, before, revision).await?;
             substantial += u32::from(changed.substantial);
         }
     }
@@ -69,14 +70,14 @@ pub(crate) async fn rewrite(
 }
 
 async fn before(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     feed_id: i64,
     changed: &ChangedEntry,
 ) -> Result<Option<Before>, StoreError> {
-    let row = sqlx::query(BEFORE)
+    let row = Sql::new(BEFORE)
         .bind(changed.id)
         .bind(feed_id)
-        .fetch_optional(connection)
+        .fetch_optional(&mut *transaction)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let mut fields = Fields::of("entries", &row);
@@ -93,7 +94,7 @@ async fn before(
     let mut draft = changed.draft.clone();
     draft.link.clone_from(&link);
     draft.language = fields.take()?;
-    draft.words = fields.take()?;
+    draft.words = fields.number()?;
     draft.title = fields.take()?;
     draft.author = fields.take()?;
     let image_url: Option<String> = fields.take()?;
@@ -121,7 +122,7 @@ async fn before(
 }
 
 async fn rewrite_one(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     write: Write,
     changed: &ChangedEntry,
     before: Before,
@@ -139,10 +140,10 @@ async fn rewrite_one(
         // It shows for the first time: the same rules as for a new one.
         duplicate_of = match &draft.link_key {
             Some(key) => {
-                sqlx::query_scalar(STANDING_STORY)
+                Sql::new(STANDING_STORY)
                     .bind(key)
                     .bind(write.feed_id)
-                    .fetch_one(&mut *connection)
+                    .fetch_value("entries", &mut *transaction)
                     .await?
             }
             None => None,
@@ -158,7 +159,7 @@ async fn rewrite_one(
     }
     let shown = changed.shown && duplicate_of.is_none();
     let visible = (before.shown || shown) && (before.shown != shown || before.draft != *draft);
-    sqlx::query(REWRITE)
+    Sql::new(REWRITE)
         .bind(changed.id)
         .bind(&draft.source_id)
         .bind(&draft.link)
@@ -188,11 +189,11 @@ async fn rewrite_one(
         .bind(&draft.summary)
         .bind(draft.content_html.as_str())
         .bind(&draft.text)
-        .execute(&mut *connection)
+        .execute(&mut *transaction)
         .await?;
     revision.visible |= visible;
     if let Some(story) = duplicate_of.filter(|_| before.duplicate_of.is_none() || before.link != draft.link) {
-        touch(connection, story, revision).await?;
+        touch(transaction, story, revision).await?;
     }
     let labels = |draft, river_at, shown: bool| {
         if shown {
@@ -202,7 +203,7 @@ async fn rewrite_one(
         }
     };
     let had = labels(&before.draft, before.river_at, before.shown);
-    labels::replace(connection, &had, &labels(draft, river_at, shown)).await
+    labels::replace(transaction, &had, &labels(draft, river_at, shown)).await
 }
 
 #[cfg(test)]
@@ -431,7 +432,7 @@ mod tests {
 
     #[tokio::test]
     async fn are_found_by_indices() {
-        let store = testing::store().await;
+        let store = testing::sqlite().await;
         for sql in [BEFORE, REWRITE, STANDING_STORY] {
             let plan = plan(&store, sql.to_owned()).await;
             assert!(!plan.contains("SCAN"), "{sql}\n{plan}");

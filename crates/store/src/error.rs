@@ -6,15 +6,19 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database's URL names a kind of database that this build does not speak. Only the scheme is shown: the
+    /// The database's URL names a kind of database that the Voice does not speak. Only the scheme is shown: the
     /// rest may hold a password.
-    #[error("this build speaks sqlite:// and not {scheme:?}; name the database like sqlite://data/voice.db")]
+    #[error(
+        "the Voice speaks sqlite:// and postgres://, and not {scheme:?}; name the database like sqlite://data/voice.db or postgres://voice@localhost/voice"
+    )]
     UnsupportedUrl {
         /// What stands before the colon.
         scheme: String,
     },
     /// The database's URL cannot be read.
-    #[error("the database's URL cannot be read: {message}; write it like sqlite://data/voice.db")]
+    #[error(
+        "the database's URL cannot be read: {message}; write it like sqlite://data/voice.db or postgres://voice@localhost/voice"
+    )]
     BadUrl {
         /// What is wrong with it.
         message: String,
@@ -41,19 +45,57 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The database holds tables of another program.
+    #[error(
+        "{database} holds tables of another program ({table}, for one), and nothing of the Voice; name an empty one with --database"
+    )]
+    NotOurs {
+        /// What people call it.
+        database: String,
+        /// One of the tables.
+        table: String,
+    },
+    /// The server does not answer.
+    #[error(
+        "{database} cannot be reached: {message}; see that the server runs and that host and port are right"
+    )]
+    Unreachable {
+        /// What people call it.
+        database: String,
+        /// Why.
+        message: String,
+    },
+    /// The server does not let the user in.
+    #[error(
+        "{database} does not let us in: {message}; check the user and the password in --database or DATABASE_URL"
+    )]
+    Refused {
+        /// What people call it.
+        database: String,
+        /// In the database's words.
+        message: String,
+    },
+    /// The server has no such database.
+    #[error("{database} is not there; make it first: createdb --owner=USER NAME")]
+    NoDatabase {
+        /// What people call it.
+        database: String,
+    },
     /// A newer version of the program has been here.
-    #[error("{} was migrated by a newer version of this program (to migration {version}); run that version, or restore a backup made by this one", path.display())]
+    #[error(
+        "{database} was migrated by a newer version of this program (to migration {version}); run that version, or restore a backup made by this one"
+    )]
     Newer {
-        /// The file.
-        path: PathBuf,
+        /// What people call it.
+        database: String,
         /// A migration that this build does not know.
         version: i64,
     },
     /// A migration failed; the database is as it was before.
-    #[error("{} could not be migrated and was left as it was: {source}", path.display())]
+    #[error("{database} could not be migrated and was left as it was: {source}")]
     Migration {
-        /// The file.
-        path: PathBuf,
+        /// What people call it.
+        database: String,
         /// Why.
         source: sqlx::migrate::MigrateError,
     },
@@ -78,6 +120,14 @@ pub enum StoreError {
         "the database may not be written: {message}; check the owner and the permissions of the file and its folder"
     )]
     ReadOnly {
+        /// In the database's words.
+        message: String,
+    },
+    /// The server went away in the middle of it.
+    #[error(
+        "the database does not answer: {message}; nothing of this was stored; it is tried again when the server is back"
+    )]
+    Away {
         /// In the database's words.
         message: String,
     },
@@ -123,6 +173,9 @@ impl From<sqlx::Error> for StoreError {
                 message: message(&error),
             },
             Some(crate::db::Fault::ReadOnly) => Self::ReadOnly {
+                message: message(&error),
+            },
+            Some(crate::db::Fault::Unreachable) => Self::Away {
                 message: message(&error),
             },
             _ => Self::Database(error),

@@ -5,6 +5,7 @@ use model::{Feed, PollOutcome};
 
 use crate::record::PollSummaryRow;
 use crate::rows::{self, Fields, feed_columns, millis};
+use crate::sql::Sql;
 use crate::{Store, StoreError};
 
 const FEEDS: &str = concat!(
@@ -31,28 +32,25 @@ const RECENT_POLLS: &str =
 impl Store {
     /// Every feed, oldest first.
     pub async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
-        let rows = sqlx::query(FEEDS).fetch_all(self.readers()).await?;
+        let rows = Sql::new(FEEDS).fetch_all(self.readers()).await?;
         rows.iter().map(rows::feed).collect()
     }
 
     /// The active feeds whose time has come and that no running `Retry-After` holds back, the longest due first.
     pub async fn due_feeds(&self, now: DateTime<Utc>) -> Result<Vec<Feed>, StoreError> {
-        let rows = sqlx::query(DUE)
-            .bind(millis(now))
-            .fetch_all(self.readers())
-            .await?;
+        let rows = Sql::new(DUE).bind(millis(now)).fetch_all(self.readers()).await?;
         rows.iter().map(rows::feed).collect()
     }
 
     /// When a feed was last polled, whatever came of it.
     pub async fn last_poll_at(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = sqlx::query(LAST_POLL).fetch_one(self.readers()).await?;
+        let row = Sql::new(LAST_POLL).fetch_one(self.readers()).await?;
         Fields::of("feeds", &row).at_optional()
     }
 
     /// The last `limit` polls of a feed, newest first. At least the last 100 are kept.
     pub async fn recent_polls(&self, feed_id: i64, limit: u32) -> Result<Vec<PollSummaryRow>, StoreError> {
-        let rows = sqlx::query(RECENT_POLLS)
+        let rows = Sql::new(RECENT_POLLS)
             .bind(feed_id)
             .bind(i64::from(limit))
             .fetch_all(self.readers())
@@ -63,11 +61,11 @@ impl Store {
                 Ok(PollSummaryRow {
                     at: fields.at()?,
                     outcome: fields.read(PollOutcome::parse)?,
-                    http_status: fields.take()?,
-                    duration_ms: fields.take()?,
-                    body_bytes: fields.take()?,
-                    new: fields.take()?,
-                    updated: fields.take()?,
+                    http_status: fields.number_optional()?,
+                    duration_ms: fields.number()?,
+                    body_bytes: fields.number()?,
+                    new: fields.number()?,
+                    updated: fields.number()?,
                     error: fields.take()?,
                 })
             })

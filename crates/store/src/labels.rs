@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use model::EntryDraft;
-use sqlx::QueryBuilder;
 
-use crate::db::{Connection, Db, statements};
+use crate::db::Transaction;
 use crate::query::LabelCount;
 use crate::rows::Fields;
+use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
 
 /// Rows of one statement at most.
@@ -69,39 +69,37 @@ pub(crate) fn labels_of(draft: &EntryDraft, river_at: i64, entry_id: i64) -> BTr
 }
 
 /// Adds labels that are not there yet.
-pub(crate) async fn add(connection: &mut Connection, labels: &[Label]) -> Result<(), StoreError> {
+pub(crate) async fn add(transaction: &mut Transaction, labels: &[Label]) -> Result<(), StoreError> {
     for labels in statements(labels, ROWS) {
-        QueryBuilder::<Db>::new(ADD)
-            .push_values(labels, |mut row, label| {
-                row.push_bind(label.kind.as_str())
-                    .push_bind(&label.name)
-                    .push_bind(label.river_at)
-                    .push_bind(label.entry_id);
-            })
-            .build()
-            .execute(&mut *connection)
-            .await?;
+        let mut sql = Sql::new(ADD);
+        sql.push_values(labels, |row, label| {
+            row.push_bind(label.kind.as_str())
+                .push_bind(&label.name)
+                .push_bind(label.river_at)
+                .push_bind(label.entry_id);
+        });
+        sql.execute(&mut *transaction).await?;
     }
     Ok(())
 }
 
 /// Turns the labels that an entry `had` into those that it `has`; writes nothing where they are the same.
 pub(crate) async fn replace(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     had: &BTreeSet<Label>,
     has: &BTreeSet<Label>,
 ) -> Result<(), StoreError> {
     for label in had.difference(has) {
-        sqlx::query(REMOVE)
+        Sql::new(REMOVE)
             .bind(label.kind.as_str())
             .bind(&label.name)
             .bind(label.river_at)
             .bind(label.entry_id)
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
     }
     let added: Vec<Label> = has.difference(had).cloned().collect();
-    add(connection, &added).await
+    add(transaction, &added).await
 }
 
 impl Store {
@@ -116,7 +114,7 @@ impl Store {
     }
 
     async fn label_counts(&self, kind: LabelKind, limit: u32) -> Result<Vec<LabelCount>, StoreError> {
-        let rows = sqlx::query(COUNTS)
+        let rows = Sql::new(COUNTS)
             .bind(kind.as_str())
             .bind(i64::from(limit))
             .fetch_all(self.readers())
@@ -126,7 +124,7 @@ impl Store {
                 let mut fields = Fields::of("entry_labels", row);
                 Ok(LabelCount {
                     label: fields.take()?,
-                    entries: fields.take()?,
+                    entries: fields.number()?,
                     newest: fields.at()?,
                 })
             })

@@ -17,20 +17,26 @@ mod entries;
 mod error;
 mod feeds;
 mod labels;
+mod leases;
 mod members;
 mod merge;
 mod polls;
+mod postgres;
 mod query;
 mod record;
 mod registry;
 mod river;
 mod rows;
 mod search;
+mod snippet;
+mod sql;
+mod sqlite;
 #[cfg(test)]
 mod testing;
 
 pub use db::Store;
 pub use error::StoreError;
+pub use leases::{Lease, WantedFeed};
 pub use query::{
     Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,

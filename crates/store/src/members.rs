@@ -7,6 +7,7 @@ use model::Feed;
 
 use crate::query::MemberDetail;
 use crate::rows::{self, Fields, feed_columns, millis};
+use crate::sql::Sql;
 use crate::{Store, StoreError};
 
 macro_rules! member_columns {
@@ -38,7 +39,7 @@ impl Store {
         for feed in self.feeds().await? {
             feeds.entry(feed.member.slug.clone()).or_default().push(feed);
         }
-        let rows = sqlx::query(MEMBERS).fetch_all(self.readers()).await?;
+        let rows = Sql::new(MEMBERS).fetch_all(self.readers()).await?;
         let mut members = rows.iter().map(detail).collect::<Result<Vec<_>, _>>()?;
         for detail in &mut members {
             detail.feeds = feeds.remove(&detail.member.slug).unwrap_or_default();
@@ -49,14 +50,10 @@ impl Store {
 
     /// The member of this slug.
     pub async fn member(&self, slug: &str) -> Result<Option<MemberDetail>, StoreError> {
-        let Some(row) = sqlx::query(MEMBER)
-            .bind(slug)
-            .fetch_optional(self.readers())
-            .await?
-        else {
+        let Some(row) = Sql::new(MEMBER).bind(slug).fetch_optional(self.readers()).await? else {
             return Ok(None);
         };
-        let feeds = sqlx::query(FEEDS_OF_MEMBER)
+        let feeds = Sql::new(FEEDS_OF_MEMBER)
             .bind(slug)
             .fetch_all(self.readers())
             .await?;
@@ -73,7 +70,7 @@ impl Store {
         &self,
         start: DateTime<Utc>,
     ) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
-        let rows = sqlx::query(LAST_PUBLISHED)
+        let rows = Sql::new(LAST_PUBLISHED)
             .bind(millis(start))
             .fetch_all(self.readers())
             .await?;
@@ -86,12 +83,12 @@ impl Store {
     }
 }
 
-fn detail(row: &crate::db::Row) -> Result<MemberDetail, StoreError> {
+fn detail(row: &crate::sql::Row) -> Result<MemberDetail, StoreError> {
     let mut fields = Fields::of("members", row);
     Ok(MemberDetail {
         member: fields.member()?,
         feeds: Vec::new(),
-        entries: fields.take()?,
+        entries: fields.number()?,
         newest: fields.at_optional()?,
     })
 }
@@ -144,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn are_counted_by_their_index() {
-        let store = testing::store().await;
+        let store = testing::sqlite().await;
         for sql in [MEMBERS, MEMBER, LAST_PUBLISHED] {
             let plan = plan(&store, sql.to_owned()).await;
             assert!(

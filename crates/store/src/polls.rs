@@ -6,16 +6,16 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{FeedStatus, PollOutcome};
-use sqlx::QueryBuilder;
 
 use crate::changes::NextRevision;
-use crate::db::{Connection, Db, statements};
+use crate::db::Transaction;
 use crate::edits;
-use crate::entries::{self, Write, touch_members};
-use crate::labels;
+use crate::entries::{self, Addition, Write, touch_members};
 use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
+use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
+use crate::{labels, leases};
 
 /// Records of one statement at most.
 const ROWS: usize = 64;
@@ -27,7 +27,7 @@ const PRUNED_EVERY: i64 = 32;
 
 const STATES: &str =
     "WITH v (id, version, status, etag, last_modified, body_hash, success_at, polled_at, outcome, error,
-    next_poll_at, retry_after_at, failures, gone_since_at, moved_to, moved_since_at, site_url) AS (";
+    next_poll_at, retry_after_at, failures, gone_since_at, moved_to, moved_since_at, site_url, fetcher) AS (";
 const UPDATE_FEEDS: &str = ") UPDATE feeds SET
     version = feeds.version + 1, status = v.status, etag = v.etag, last_modified = v.last_modified,
     body_hash = v.body_hash, first_success_at = COALESCE(feeds.first_success_at, v.success_at),
@@ -35,7 +35,9 @@ const UPDATE_FEEDS: &str = ") UPDATE feeds SET
     last_outcome = v.outcome, last_error = v.error, next_poll_at = v.next_poll_at, retry_after_at = v.retry_after_at,
     failures = v.failures, gone_since_at = v.gone_since_at, moved_to = v.moved_to, moved_since_at = v.moved_since_at,
     site_url = COALESCE(v.site_url, feeds.site_url)
-    FROM v WHERE feeds.id = v.id AND feeds.version = v.version RETURNING feeds.id, feeds.member_id";
+    FROM v WHERE feeds.id = v.id AND feeds.version = v.version AND NOT EXISTS (
+        SELECT 1 FROM leases l WHERE l.feed_id = v.id AND l.fetcher <> v.fetcher)
+    RETURNING feeds.id, feeds.member_id";
 
 const FIRST_SUCCESS: &str = "UPDATE site_state SET first_success_at = $1 WHERE first_success_at IS NULL";
 
@@ -66,9 +68,9 @@ impl Store {
         if records.is_empty() {
             return Ok(counts);
         }
-        let mut transaction = self.begin().await?;
-        let connection = &mut *transaction;
-        let members = update_feeds(connection, records).await?;
+        let mut write = self.begin().await?;
+        let transaction = &mut write;
+        let members = update_feeds(transaction, records).await?;
         let mut polled = HashSet::new();
         let mut accepted = Vec::with_capacity(records.len());
         for (record, counts) in records.iter().zip(&mut counts) {
@@ -84,19 +86,21 @@ impl Store {
                 });
             }
         }
-        record_what_is_seen(connection, &mut accepted).await?;
+        record_what_is_seen(transaction, &mut accepted).await?;
         let successes = accepted
             .iter()
             .map(|accepted| accepted.record)
             .filter(|record| succeeded(record));
         if let Some(at) = successes.map(|record| record.at).min() {
-            sqlx::query(FIRST_SUCCESS)
+            Sql::new(FIRST_SUCCESS)
                 .bind(millis(at))
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await?;
         }
-        remember(connection, &accepted).await?;
-        transaction.commit().await?;
+        remember(transaction, &accepted).await?;
+        let feeds: Vec<i64> = accepted.iter().map(|accepted| accepted.record.feed_id).collect();
+        leases::end(transaction, &feeds).await?;
+        write.commit().await?;
         Ok(counts)
     }
 }
@@ -122,7 +126,7 @@ fn may_be_seen(record: &PollRecord) -> bool {
 
 /// Rewrites the feeds that still are as their polls found them; gives each such feed's member.
 async fn update_feeds(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     records: &[PollRecord],
 ) -> Result<HashMap<i64, i64>, StoreError> {
     let mut feeds = HashSet::new();
@@ -132,8 +136,8 @@ async fn update_feeds(
         .collect();
     let mut members = HashMap::with_capacity(firsts.len());
     for records in statements(&firsts, ROWS) {
-        let mut sql = QueryBuilder::<Db>::new(STATES);
-        sql.push_values(records, |mut row, record| {
+        let mut sql = Sql::new(STATES);
+        sql.push_values(records, |row, record| {
             let state = &record.state;
             row.push_bind(record.feed_id)
                 .push_bind(record.feed_version)
@@ -151,9 +155,11 @@ async fn update_feeds(
                 .push_bind(state.gone_since.map(millis))
                 .push_bind(state.moved.as_ref().map(|(target, _)| target.as_str()))
                 .push_bind(state.moved.as_ref().map(|(_, since)| millis(*since)))
-                .push_bind(&state.site_url);
+                .push_bind(&state.site_url)
+                .push_bind(record.fetcher);
         });
-        for row in sql.push(UPDATE_FEEDS).build().fetch_all(&mut *connection).await? {
+        sql.push(UPDATE_FEEDS);
+        for row in sql.fetch_all(&mut *transaction).await? {
             let mut fields = Fields::of("feeds", &row);
             members.insert(fields.take()?, fields.take()?);
         }
@@ -163,7 +169,7 @@ async fn update_feeds(
 
 /// Writes what readers may see of the accepted polls: one revision, if they do see anything.
 async fn record_what_is_seen(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     accepted: &mut [Accepted<'_>],
 ) -> Result<(), StoreError> {
     let mut seen: Vec<&mut Accepted<'_>> = accepted
@@ -173,9 +179,9 @@ async fn record_what_is_seen(
     let Some(at) = seen.iter().map(|accepted| accepted.record.at).max() else {
         return Ok(());
     };
-    let mut revision = NextRevision::begin(connection, at).await?;
-    update_members(connection, &seen, &mut revision).await?;
-    let mut labels = Vec::new();
+    let mut revision = NextRevision::begin(transaction, at).await?;
+    update_members(transaction, &seen, &mut revision).await?;
+    let mut additions = Vec::new();
     for accepted in &mut seen {
         let record = accepted.record;
         // A feed that is gone leaves the list of feeds that readers can subscribe to.
@@ -186,32 +192,30 @@ async fn record_what_is_seen(
             at: record.at,
         };
         // What changed comes first: it may give up an identity that a new entry has now.
-        accepted.counts.updated = edits::rewrite(connection, write, &record.changed, &mut revision).await?;
-        accepted.counts.new =
-            entries::add(connection, write, &record.new, &mut revision, &mut labels).await?;
+        accepted.counts.updated = edits::rewrite(transaction, write, &record.changed, &mut revision).await?;
+        additions.extend(record.new.iter().rev().map(|new| Addition { write, new }));
     }
-    labels::add(connection, &labels).await?;
-    let grown: Vec<(i64, u32)> = seen
-        .iter()
-        .map(|accepted| (accepted.record.feed_id, accepted.counts.new))
-        .filter(|(_, new)| *new > 0)
-        .collect();
+    let mut labels = Vec::new();
+    let added = entries::add(transaction, &additions, &mut revision, &mut labels).await?;
+    labels::add(transaction, &labels).await?;
+    for accepted in &mut seen {
+        accepted.counts.new = added.get(&accepted.record.feed_id).copied().unwrap_or(0);
+    }
+    let grown: Vec<(i64, u32)> = added.into_iter().collect();
     for grown in statements(&grown, ROWS) {
-        QueryBuilder::<Db>::new(NEW_COUNTS)
-            .push_values(grown, |mut row, (feed_id, new)| {
-                row.push_bind(feed_id).push_bind(new);
-            })
-            .push(ADD_COUNTS)
-            .build()
-            .execute(&mut *connection)
-            .await?;
+        let mut sql = Sql::new(NEW_COUNTS);
+        sql.push_values(grown, |row, (feed_id, new)| {
+            row.push_bind(*feed_id).push_bind(*new);
+        })
+        .push(ADD_COUNTS);
+        sql.execute(&mut *transaction).await?;
     }
-    revision.finish(connection).await
+    revision.finish(transaction).await
 }
 
 /// Moves the addresses of blogs whose feeds name others now.
 async fn update_members(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     seen: &[&mut Accepted<'_>],
     revision: &mut NextRevision,
 ) -> Result<(), StoreError> {
@@ -221,43 +225,37 @@ async fn update_members(
         .collect();
     let mut moved = Vec::new();
     for sites in statements(&sites, ROWS) {
-        let mut sql = QueryBuilder::<Db>::new(SITES);
-        sql.push_values(sites, |mut row, accepted| {
+        let mut sql = Sql::new(SITES);
+        sql.push_values(sites, |row, accepted| {
             row.push_bind(accepted.member_id)
                 .push_bind(accepted.record.feed_id)
                 .push_bind(accepted.record.state.site_url.as_ref());
         });
-        for row in sql
-            .push(UPDATE_MEMBERS)
-            .build()
-            .fetch_all(&mut *connection)
-            .await?
-        {
+        sql.push(UPDATE_MEMBERS);
+        for row in sql.fetch_all(&mut *transaction).await? {
             moved.push(Fields::of("members", &row).take()?);
         }
     }
-    touch_members(connection, &moved, revision).await
+    touch_members(transaction, &moved, revision).await
 }
 
 /// Adds the polls to their feeds' histories and now and then forgets the oldest.
-async fn remember(connection: &mut Connection, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
+async fn remember(transaction: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
     for polls in statements(accepted, ROWS) {
-        QueryBuilder::<Db>::new(ADD_POLLS)
-            .push_values(polls, |mut row, Accepted { record, counts, .. }| {
-                row.push_bind(record.feed_id)
-                    .push_bind(record.feed_version)
-                    .push_bind(millis(record.at))
-                    .push_bind(record.outcome.as_str())
-                    .push_bind(record.http_status)
-                    .push_bind(record.duration_ms as i64)
-                    .push_bind(record.body_bytes as i64)
-                    .push_bind(counts.new)
-                    .push_bind(counts.updated)
-                    .push_bind(&record.error);
-            })
-            .build()
-            .execute(&mut *connection)
-            .await?;
+        let mut sql = Sql::new(ADD_POLLS);
+        sql.push_values(polls, |row, Accepted { record, counts, .. }| {
+            row.push_bind(record.feed_id)
+                .push_bind(record.feed_version)
+                .push_bind(millis(record.at))
+                .push_bind(record.outcome.as_str())
+                .push_bind(record.http_status)
+                .push_bind(record.duration_ms as i64)
+                .push_bind(record.body_bytes as i64)
+                .push_bind(counts.new)
+                .push_bind(counts.updated)
+                .push_bind(&record.error);
+        });
+        sql.execute(&mut *transaction).await?;
     }
     // Feeds take turns, so that no batch has much to remove.
     let turn = |record: &PollRecord| (record.feed_id + record.feed_version) % PRUNED_EVERY == 0;
@@ -266,10 +264,10 @@ async fn remember(connection: &mut Connection, accepted: &[Accepted<'_>]) -> Res
         .map(|accepted| accepted.record)
         .filter(|record| turn(record))
     {
-        sqlx::query(PRUNE_POLLS)
+        Sql::new(PRUNE_POLLS)
             .bind(record.feed_id)
             .bind(record.feed_version - KEPT)
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
     }
     Ok(())
@@ -532,11 +530,11 @@ mod tests {
 
     #[tokio::test]
     async fn feeds_are_found_by_their_numbers() {
-        let store = testing::store().await;
-        let mut sql = QueryBuilder::<Db>::new(STATES);
-        sql.push("VALUES (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1), (2,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)")
+        let store = testing::sqlite().await;
+        let mut sql = Sql::new(STATES);
+        sql.push("VALUES (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1), (2,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)")
             .push(UPDATE_FEEDS);
-        let states = plan(&store, sql.into_string()).await;
+        let states = plan(&store, sql.into_text()).await;
         assert!(
             states.contains("SEARCH feeds USING INTEGER PRIMARY KEY"),
             "{states}"

@@ -11,6 +11,8 @@ pub struct PollRecord {
     pub feed_id: i64,
     /// [`model::Feed::version`] as it was when the poll began; if the store's has moved on, the poll is refused.
     pub feed_version: i64,
+    /// Who polled it; while another fetcher holds a lease on the feed, the poll is refused.
+    pub fetcher: i64,
     /// When the answer had arrived.
     pub at: DateTime<Utc>,
     /// How the poll ended.
@@ -38,7 +40,7 @@ pub struct FeedState {
     pub status: FeedStatus,
     /// For the next conditional GET.
     pub validators: Validators,
-    /// Lower-case hex SHA-256 of the last body read.
+    /// Tells one body from another: hexadecimal.
     pub body_hash: Option<String>,
     /// When it is due again.
     pub next_poll_at: DateTime<Utc>,

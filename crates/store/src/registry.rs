@@ -10,11 +10,12 @@ use chrono_tz::Tz;
 use model::{ContentChoice, FeedSpec, FeedStatus, IncludeChoice, MemberKind};
 
 use crate::changes::NextRevision;
-use crate::db::Connection;
+use crate::db::Transaction;
 use crate::entries::touch_members;
 use crate::merge::{Origin, Registered, StoredFeed, StoredMember, merged};
 use crate::record::MergeReport;
 use crate::rows::{Fields, millis};
+use crate::sql::{On, Sql};
 use crate::{Store, StoreError};
 
 const MEMBERS: &str = "SELECT id, slug, name, organisation, url, kind FROM members ORDER BY id";
@@ -89,13 +90,13 @@ impl Store {
     ) -> Result<MergeReport, StoreError> {
         let today = now.with_timezone(&zone).date_naive();
         // Most merges change nothing; only one that does takes the lock, and then looks again.
-        let stored = Registered::read(&mut *self.readers().acquire().await?).await?;
+        let stored = Registered::read(self.readers().into()).await?;
         let (merged, report) = merged(&stored, feeds, origin, today)?;
         if merged == stored {
             return Ok(report);
         }
         let mut transaction = self.begin().await?;
-        let stored = Registered::read(&mut transaction).await?;
+        let stored = Registered::read((&mut transaction).into()).await?;
         let (merged, report) = crate::merge::merged(&stored, feeds, origin, today)?;
         write(&mut transaction, &stored, merged, now).await?;
         transaction.commit().await?;
@@ -104,10 +105,10 @@ impl Store {
 }
 
 impl Registered {
-    async fn read(connection: &mut Connection) -> Result<Self, StoreError> {
+    async fn read(mut on: On<'_>) -> Result<Self, StoreError> {
         let mut registered = Self::default();
         let mut places = HashMap::new();
-        for row in sqlx::query(MEMBERS).fetch_all(&mut *connection).await? {
+        for row in Sql::new(MEMBERS).fetch_all(on.again()).await? {
             let mut fields = Fields::of("members", &row);
             let id = fields.take()?;
             places.insert(id, registered.members.len());
@@ -120,7 +121,7 @@ impl Registered {
                 kind: fields.read(MemberKind::parse)?,
             });
         }
-        for row in sqlx::query(FEEDS).fetch_all(connection).await? {
+        for row in Sql::new(FEEDS).fetch_all(on).await? {
             let mut fields = Fields::of("feeds", &row);
             registered.feeds.push(StoredFeed {
                 id: Some(fields.take()?),
@@ -143,51 +144,51 @@ impl Registered {
 
 /// Writes what differs, and makes it a revision.
 async fn write(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     stored: &Registered,
     mut merged: Registered,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut revision = NextRevision::begin(connection, now).await?;
+    let mut revision = NextRevision::begin(transaction, now).await?;
     revision.visible = true;
     let mut touched = Vec::new();
     for (index, member) in merged.members.iter_mut().enumerate() {
         match stored.members.get(index) {
             Some(before) if before == member => {}
             Some(_) => {
-                sqlx::query(UPDATE_MEMBER)
+                Sql::new(UPDATE_MEMBER)
                     .bind(member.id)
                     .bind(&member.slug)
                     .bind(&member.name)
                     .bind(&member.organisation)
                     .bind(&member.url)
                     .bind(member.kind.as_str())
-                    .execute(&mut *connection)
+                    .execute(&mut *transaction)
                     .await?;
                 touched.extend(member.id);
             }
             None => {
-                let id = sqlx::query_scalar(ADD_MEMBER)
+                let id = Sql::new(ADD_MEMBER)
                     .bind(&member.slug)
                     .bind(&member.name)
                     .bind(&member.organisation)
                     .bind(&member.url)
                     .bind(member.kind.as_str())
                     .bind(millis(now))
-                    .fetch_one(&mut *connection)
+                    .fetch_value("members", &mut *transaction)
                     .await?;
                 member.id = Some(id);
             }
         }
     }
-    touch_members(connection, &touched, &mut revision).await?;
+    touch_members(transaction, &touched, &mut revision).await?;
     for (index, feed) in merged.feeds.iter().enumerate() {
         let member_id = merged.members[feed.member].id;
         match stored.feeds.get(index) {
             Some(before) if before == feed => {}
-            Some(before) => update_feed(connection, before, feed, member_id, &revision, now).await?,
+            Some(before) => update_feed(transaction, before, feed, member_id, &revision, now).await?,
             None => {
-                sqlx::query(ADD_FEED)
+                Sql::new(ADD_FEED)
                     .bind(member_id)
                     .bind(&feed.slug)
                     .bind(&feed.url)
@@ -200,23 +201,23 @@ async fn write(
                     .bind(feed.status.as_str())
                     .bind(feed.in_file)
                     .bind(millis(now))
-                    .execute(&mut *connection)
+                    .execute(&mut *transaction)
                     .await?;
             }
         }
     }
-    revision.finish(connection).await
+    revision.finish(transaction).await
 }
 
 async fn update_feed(
-    connection: &mut Connection,
+    transaction: &mut Transaction,
     before: &StoredFeed,
     feed: &StoredFeed,
     member_id: Option<i64>,
     revision: &NextRevision,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(UPDATE_FEED)
+    Sql::new(UPDATE_FEED)
         .bind(feed.id)
         .bind(member_id)
         .bind(&feed.slug)
@@ -229,36 +230,36 @@ async fn update_feed(
         .bind(feed.joined.to_string())
         .bind(feed.status.as_str())
         .bind(feed.in_file)
-        .execute(&mut *connection)
+        .execute(&mut *transaction)
         .await?;
     if before.include != feed.include {
-        sqlx::query(FORGET_FINGERPRINTS)
+        Sql::new(FORGET_FINGERPRINTS)
             .bind(feed.id)
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
     }
     let is_elsewhere = before.url != feed.url;
     let is_taken_up = before.status != feed.status && feed.status == FeedStatus::Active;
     if is_elsewhere || is_taken_up || before.include != feed.include {
-        sqlx::query(POLL_AFRESH)
+        Sql::new(POLL_AFRESH)
             .bind(feed.id)
             .bind(millis(now))
             .bind(is_elsewhere)
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
     }
     if before.member != feed.member {
-        sqlx::query(MOVE_ENTRIES)
+        Sql::new(MOVE_ENTRIES)
             .bind(feed.id)
             .bind(member_id)
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
     }
     if before.member != feed.member || before.content != feed.content || before.licence != feed.licence {
-        sqlx::query(TOUCH_FEED)
+        Sql::new(TOUCH_FEED)
             .bind(feed.id)
             .bind(revision.changed_at)
-            .execute(connection)
+            .execute(&mut *transaction)
             .await?;
     }
     Ok(())

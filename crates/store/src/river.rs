@@ -6,14 +6,14 @@
 
 use chrono::{DateTime, Utc};
 use model::Entry;
-use sqlx::QueryBuilder;
 
-use crate::db::Db;
+use crate::db::Pool;
 use crate::entries::complete;
 use crate::labels::LabelKind;
 use crate::query::{EntryPage, EntryQuery, RiverEdge, RiverPosition};
 use crate::rows::{self, EntryRow, entry_columns, entry_joins, millis};
-use crate::search::{self, MATCHING};
+use crate::search::Terms;
+use crate::sql::Sql;
 use crate::{Store, StoreError};
 
 /// Entries of one archive document.
@@ -61,14 +61,14 @@ impl Store {
             });
         };
 
-        let mut sql = QueryBuilder::<Db>::new(concat!("SELECT ", entry_columns!(), " FROM ("));
-        conditions.push_places(&mut sql, edge, direction, limit + 1);
+        let mut sql = Sql::new(concat!("SELECT ", entry_columns!(), " FROM ("));
+        conditions.push_places(&mut sql, self.readers(), edge, direction, limit + 1);
         sql.push(concat!(
             ") p CROSS JOIN entries e",
             entry_joins!(),
             " AND e.id = p.id ORDER BY p.river_at DESC, p.id DESC"
         ));
-        let rows = sql.build().fetch_all(self.readers()).await?;
+        let rows = sql.fetch_all(self.readers()).await?;
         let mut rows: Vec<EntryRow> = rows.iter().map(rows::entry).collect::<Result<_, _>>()?;
         // The one too many tells that there is more that way.
         let more = rows.len() > limit;
@@ -116,13 +116,10 @@ impl Store {
         edge: RiverPosition,
         direction: Direction,
     ) -> Result<Option<RiverPosition>, StoreError> {
-        let mut sql = QueryBuilder::<Db>::new("SELECT EXISTS (");
-        conditions.push_places(&mut sql, Some(edge), direction, 1);
-        let there: bool = sql
-            .push(")")
-            .build_query_scalar()
-            .fetch_one(self.readers())
-            .await?;
+        let mut sql = Sql::new("SELECT EXISTS (");
+        conditions.push_places(&mut sql, self.readers(), Some(edge), direction, 1);
+        sql.push(")");
+        let there: bool = sql.fetch_value("entries", self.readers()).await?;
         Ok(there.then_some(edge))
     }
 
@@ -132,7 +129,7 @@ impl Store {
         start: DateTime<Utc>,
         end: DateTime<Utc>,
     ) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query(PUBLISHED)
+        let rows = Sql::new(PUBLISHED)
             .bind(millis(start))
             .bind(millis(end))
             .fetch_all(self.readers())
@@ -148,7 +145,7 @@ impl Store {
     /// first. Only a withdrawal changes a full hundred.
     pub async fn archive(&self, page: u32) -> Result<Vec<Entry>, StoreError> {
         let end = i64::from(page) * ARCHIVE_PAGE;
-        let rows = sqlx::query(ARCHIVE)
+        let rows = Sql::new(ARCHIVE)
             .bind(end - ARCHIVE_PAGE)
             .bind(end)
             .fetch_all(self.readers())
@@ -162,7 +159,9 @@ impl Store {
 
     /// How many entries have ever been shown: the number of the last arrival.
     pub async fn arrivals(&self) -> Result<u64, StoreError> {
-        let arrivals: i64 = sqlx::query_scalar(ARRIVALS).fetch_one(self.readers()).await?;
+        let arrivals: i64 = Sql::new(ARRIVALS)
+            .fetch_value("site_state", self.readers())
+            .await?;
         Ok(arrivals as u64)
     }
 
@@ -173,7 +172,7 @@ impl Store {
         after: Option<i64>,
         limit: u32,
     ) -> Result<(Vec<Entry>, Option<i64>), StoreError> {
-        let rows = sqlx::query(IN_TURN)
+        let rows = Sql::new(IN_TURN)
             .bind(after.unwrap_or(i64::MIN))
             .bind(i64::from(limit))
             .fetch_all(self.readers())
@@ -197,24 +196,25 @@ enum Direction {
 /// What the river is narrowed to.
 struct Conditions<'q> {
     query: &'q EntryQuery,
-    /// The search as the full-text index takes it.
-    words: Option<String>,
+    /// What is searched for.
+    words: Option<Terms>,
 }
 
 impl<'q> Conditions<'q> {
     /// `None` if a search is asked for that nothing can match.
     fn of(query: &'q EntryQuery) -> Option<Self> {
         let words = match &query.search {
-            Some(text) => Some(search::expression(text)?),
+            Some(text) => Some(Terms::of(text)?),
             None => None,
         };
         Some(Self { query, words })
     }
 
     /// Adds a query for the places (`river_at`, `id`) of at most `limit` entries beyond `edge`, nearest first.
-    fn push_places(
-        &self,
-        sql: &mut QueryBuilder<Db>,
+    fn push_places<'s>(
+        &'s self,
+        sql: &mut Sql<'s>,
+        readers: &Pool,
         edge: Option<RiverPosition>,
         direction: Direction,
         limit: usize,
@@ -255,9 +255,9 @@ impl<'q> Conditions<'q> {
             sql.push(" AND +e.published_at < ").push_bind(millis(*until));
         }
         if let Some(words) = &self.words {
-            sql.push(format_args!(" AND +{id} IN ({MATCHING}"))
-                .push_bind(words)
-                .push(")");
+            sql.push(format_args!(" AND +{id} IN ("));
+            words.push_matching(sql, readers);
+            sql.push(")");
         }
         let (beyond, order) = match direction {
             Direction::Older => ("<", "DESC"),
@@ -273,7 +273,7 @@ impl<'q> Conditions<'q> {
     }
 
     /// Adds the part of `entry_labels l` that the query asks for, with its entries if they are to be read.
-    fn push_labelled(&self, sql: &mut QueryBuilder<Db>, reads_entry: bool) {
+    fn push_labelled<'s>(&'s self, sql: &mut Sql<'s>, reads_entry: bool) {
         let EntryQuery { topic, hashtags, .. } = self.query;
         let entries = if reads_entry { " CROSS JOIN entries e" } else { "" };
         match (topic, hashtags.as_slice()) {
@@ -303,7 +303,7 @@ impl<'q> Conditions<'q> {
 }
 
 /// Adds that a label is one of these; a hashtag may end in `*`.
-fn push_is(sql: &mut QueryBuilder<Db>, table: &str, kind: LabelKind, labels: &[String]) {
+fn push_is<'s>(sql: &mut Sql<'s>, table: &str, kind: LabelKind, labels: &'s [String]) {
     sql.push(format_args!("{table}kind = "))
         .push_bind(kind.as_str())
         .push(" AND (");
@@ -634,7 +634,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_page_walks_an_index() {
-        let store = testing::store().await;
+        let store = testing::sqlite().await;
         let text = || Some("x".to_owned());
         let river = EntryQuery::newest(50);
         let edge = Some(RiverPosition { river_at: 0, id: 0 });
@@ -698,9 +698,9 @@ mod tests {
                 (edge, Direction::Older),
                 (edge, Direction::Newer),
             ] {
-                let mut sql = QueryBuilder::<Db>::new("");
-                conditions.push_places(&mut sql, edge, direction, 50);
-                let plan = plan(&store, sql.into_string()).await;
+                let mut sql = Sql::new("");
+                conditions.push_places(&mut sql, store.readers(), edge, direction, 50);
+                let plan = plan(&store, sql.into_text()).await;
                 assert!(
                     plan.contains(index) && !plan.contains("TEMP B-TREE FOR ORDER"),
                     "{query:?}\n{plan}"
@@ -711,11 +711,10 @@ mod tests {
             hashtags: vec!["x*".into(), "y".into()],
             ..river.clone()
         };
-        let mut sql = QueryBuilder::<Db>::new("");
-        Conditions::of(&several)
-            .unwrap()
-            .push_places(&mut sql, None, Direction::Older, 50);
-        let several = plan(&store, sql.into_string()).await;
+        let conditions = Conditions::of(&several).unwrap();
+        let mut sql = Sql::new("");
+        conditions.push_places(&mut sql, store.readers(), None, Direction::Older, 50);
+        let several = plan(&store, sql.into_text()).await;
         assert!(
             !several.contains("SCAN h") && !several.contains(" e "),
             "{several}"

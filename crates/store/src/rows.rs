@@ -4,12 +4,12 @@
 
 use chrono::{DateTime, Utc};
 use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators};
-use sqlx::{Column as _, Decode, Row as _, Type, ValueRef as _};
+use sqlx::{Column as _, Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
 use crate::StoreError;
-use crate::db::{Db, Row};
 use crate::query::RiverPosition;
+use crate::sql::Row;
 
 /// An instant as it is stored: UTC milliseconds.
 pub(crate) fn millis(at: DateTime<Utc>) -> i64 {
@@ -26,6 +26,37 @@ pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("texts and numbers always have a JSON form")
 }
 
+/// What a column holds in either database: an integer of 64 bits, a text, a truth value, or nothing.
+pub(crate) trait Stored<'r>:
+    Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>
+{
+}
+
+impl<'r, T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>> Stored<'r> for T {}
+
+impl Row {
+    fn get<'r, T: Stored<'r>>(&'r self, index: usize) -> Result<T, sqlx::Error> {
+        match self {
+            Self::Sqlite(row) => row.try_get(index),
+            Self::Postgres(row) => row.try_get(index),
+        }
+    }
+
+    fn is_null(&self, index: usize) -> bool {
+        match self {
+            Self::Sqlite(row) => row.try_get_raw(index).is_ok_and(|value| value.is_null()),
+            Self::Postgres(row) => row.try_get_raw(index).is_ok_and(|value| value.is_null()),
+        }
+    }
+
+    fn name_of(&self, index: usize) -> Option<&str> {
+        match self {
+            Self::Sqlite(row) => row.columns().get(index).map(|column| column.name()),
+            Self::Postgres(row) => row.columns().get(index).map(|column| column.name()),
+        }
+    }
+}
+
 /// Reads a row's columns from left to right.
 pub(crate) struct Fields<'r> {
     table: &'static str,
@@ -40,10 +71,10 @@ impl<'r> Fields<'r> {
     }
 
     /// The next column as it is.
-    pub(crate) fn take<T: Decode<'r, Db> + Type<Db>>(&mut self) -> Result<T, StoreError> {
+    pub(crate) fn take<T: Stored<'r>>(&mut self) -> Result<T, StoreError> {
         let value = self
             .row
-            .try_get(self.next)
+            .get(self.next)
             .map_err(|error| self.unreadable(error.to_string()))?;
         self.next += 1;
         Ok(value)
@@ -52,7 +83,7 @@ impl<'r> Fields<'r> {
     /// The next column, made into something else by `read`, which gives `None` for what it does not know.
     pub(crate) fn read<S, T>(&mut self, read: impl FnOnce(S) -> Option<T>) -> Result<T, StoreError>
     where
-        S: Decode<'r, Db> + Type<Db> + Clone + std::fmt::Debug,
+        S: Stored<'r> + Clone + std::fmt::Debug,
     {
         let stored: S = self.take()?;
         read(stored.clone()).ok_or_else(|| {
@@ -67,14 +98,23 @@ impl<'r> Fields<'r> {
         read: impl FnOnce(S) -> Option<T>,
     ) -> Result<Option<T>, StoreError>
     where
-        S: Decode<'r, Db> + Type<Db> + Clone + std::fmt::Debug,
+        S: Stored<'r> + Clone + std::fmt::Debug,
     {
-        let empty = self.row.try_get_raw(self.next).is_ok_and(|value| value.is_null());
-        if empty {
+        if self.row.is_null(self.next) {
             self.next += 1;
             return Ok(None);
         }
         self.read(read).map(Some)
+    }
+
+    /// The next column, a number that is stored with more room than it needs.
+    pub(crate) fn number<N: TryFrom<i64>>(&mut self) -> Result<N, StoreError> {
+        self.read(|stored: i64| N::try_from(stored).ok())
+    }
+
+    /// As [`Self::number`], where the column may be empty.
+    pub(crate) fn number_optional<N: TryFrom<i64>>(&mut self) -> Result<Option<N>, StoreError> {
+        self.read_optional(|stored: i64| N::try_from(stored).ok())
     }
 
     /// The next column, an instant.
@@ -93,13 +133,13 @@ impl<'r> Fields<'r> {
     }
 
     fn unreadable(&self, message: String) -> StoreError {
-        let row = match (self.row.try_get::<i64, _>(0), self.row.try_get::<&str, _>(0)) {
+        let row = match (self.row.get::<i64>(0), self.row.get::<&str>(0)) {
             (Ok(id), _) => id.to_string(),
             (_, Ok(name)) => name.to_owned(),
             _ => "?".to_owned(),
         };
-        let column = match self.row.columns().get(self.next) {
-            Some(column) => column.name().to_owned(),
+        let column = match self.row.name_of(self.next) {
+            Some(name) => name.to_owned(),
             None => format!("column {}", self.next),
         };
         StoreError::Unreadable {
@@ -186,7 +226,7 @@ pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
     let released = fields.at()?;
     let arrived = fields.at()?;
     let language = fields.take()?;
-    let words = fields.take()?;
+    let words = fields.number()?;
     let topics = fields.json()?;
     let hashtags = fields.json()?;
     let categories = fields.json()?;
@@ -263,13 +303,13 @@ pub(crate) fn feed(row: &Row) -> Result<Feed, StoreError> {
         last_error: fields.take()?,
         next_poll_at: fields.at()?,
         retry_after_at: fields.at_optional()?,
-        failures: fields.take()?,
+        failures: fields.number()?,
         gone_since: fields.at_optional()?,
         moved: match (fields.read_optional(parse_url)?, fields.at_optional()?) {
             (Some(target), Some(since)) => Some((target, since)),
             _ => None,
         },
-        entries: fields.take()?,
+        entries: fields.number()?,
         version: fields.take()?,
         member: fields.member()?,
     })

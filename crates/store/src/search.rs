@@ -1,146 +1,183 @@
-//! Full-text search: what people type, made safe for the index; ranking; highlights.
+//! Full-text search: what people type, made safe for the index of either database; ranking.
 //!
-//! All SQL here is SQLite's FTS5; what another database says instead belongs beside it. What people type never
-//! reaches the index's own query language: each word and phrase is quoted.
+//! Here and in the migrations stands all that differs between SQLite's FTS5 and PostgreSQL's text search. What people
+//! type never reaches an index's own query language: each word and phrase is quoted or bound by itself.
 
 use std::collections::HashMap;
 
-use sqlx::QueryBuilder;
-
-use crate::db::Db;
-use crate::entries::{complete, push_list};
+use crate::db::Pool;
+use crate::entries::complete;
 use crate::query::SearchHit;
 use crate::rows::{self, Fields, entry_columns, entry_joins};
+use crate::snippet::snippet;
+use crate::sql::Sql;
 use crate::{Store, StoreError};
 
-/// The numbers of the entries that match the expression that follows.
-pub(crate) const MATCHING: &str = "SELECT rowid FROM entries_fts WHERE entries_fts MATCH ";
-
-/// How many words and phrases of a search count; the index's own limit lies higher.
+/// How many words and phrases of a search count; the indices' own limits lie higher.
 const MAX_TERMS: usize = 32;
 
-/// The best thousand by their words are ranked again with their age: a match from today counts twice as much as
-/// one from the dim past, and half-way between at half a year. Age is counted from the newest entry.
-const RANKED: &str = "SELECT e.id
-    FROM (SELECT rowid AS id, rank AS score FROM entries_fts WHERE entries_fts MATCH $1 ORDER BY rank LIMIT 1000) f
-    CROSS JOIN entries e
+/// The best thousand by their words: SQLite's rank grows towards minus infinity (bm25, the title six times the text).
+const BEST_SQLITE: &str = "SELECT rowid AS id, -rank AS score FROM entries_fts WHERE entries_fts MATCH ";
+/// PostgreSQL's, of the same weights, divided by the logarithm of the length.
+const BEST_POSTGRES: &str =
+    "SELECT t.entry_id AS id, ts_rank('{0.17, 0.17, 0.17, 1.0}', t.words, q.query, 1) AS score
+    FROM entries_fts t, (SELECT ";
+
+/// The best thousand are ranked again with their age: a match from today counts twice as much as one from the dim
+/// past, and half-way between at half a year. Age is counted from the newest entry.
+const BY_AGE: &str = " ORDER BY score DESC LIMIT 1000) f CROSS JOIN entries e
     WHERE e.id = f.id AND e.shown = TRUE
     ORDER BY f.score * (1.0 + 180.0 / (180.0 + ((SELECT MAX(n.river_at) FROM entries n WHERE n.shown = TRUE) - e.river_at)
-                                             / 86400000.0)),
+                                             / 86400000.0)) DESC,
         e.river_at DESC, e.id DESC
-    LIMIT $2 OFFSET $3";
+    LIMIT ";
 
-/// Marks around a match; no stored text holds these characters.
-const OPEN: char = '\u{2}';
-const CLOSE: char = '\u{3}';
-
-/// About 24 words of the text around the matches: fewer than an excerpt has.
-const SNIPPETS: &str = "SELECT rowid, snippet(entries_fts, 1, char(2), char(3), '…', 24) AS snippet
-    FROM entries_fts WHERE entries_fts MATCH ";
+const TEXTS: &str = "SELECT id, text FROM entries WHERE id IN ";
 
 impl Store {
     /// Entries that hold all words and phrases of `text` and none that follows a `-`, best first. Only the best
     /// thousand can be reached.
     pub async fn search(&self, text: &str, limit: u32, offset: u32) -> Result<Vec<SearchHit>, StoreError> {
-        let Some(words) = expression(text) else {
+        let Some(terms) = Terms::of(text) else {
             return Ok(Vec::new());
         };
-        let ids: Vec<i64> = sqlx::query_scalar(RANKED)
-            .bind(&words)
-            .bind(i64::from(limit))
-            .bind(i64::from(offset))
-            .fetch_all(self.readers())
-            .await?;
+        let ranked = ranked(&terms, self.readers(), limit, offset);
+        let mut ids: Vec<i64> = Vec::new();
+        for row in ranked.fetch_all(self.readers()).await? {
+            ids.push(Fields::of("entries_fts", &row).take()?);
+        }
         if ids.is_empty() {
             return Ok(Vec::new());
         }
 
-        let mut sql = QueryBuilder::<Db>::new(SNIPPETS);
-        sql.push_bind(&words).push(" AND rowid IN ");
-        push_list(&mut sql, ids.iter().copied());
-        let mut snippets: HashMap<i64, String> = HashMap::with_capacity(ids.len());
-        for row in sql.build().fetch_all(self.readers()).await? {
-            let mut fields = Fields::of("entries_fts", &row);
-            snippets.insert(fields.take()?, fields.take()?);
+        let mut sql = Sql::new(TEXTS);
+        sql.push_list(ids.iter().copied());
+        let mut snippets = HashMap::with_capacity(ids.len());
+        for row in sql.fetch_all(self.readers()).await? {
+            let mut fields = Fields::of("entries", &row);
+            let id: i64 = fields.take()?;
+            snippets.insert(id, snippet(fields.take()?, &terms.wanted));
         }
 
-        let mut sql = QueryBuilder::<Db>::new(concat!(
+        let mut sql = Sql::new(concat!(
             "SELECT ",
             entry_columns!(),
             " FROM entries e",
             entry_joins!(),
             " AND e.id IN "
         ));
-        push_list(&mut sql, ids.iter().copied());
-        let rows = sql.build().fetch_all(self.readers()).await?;
+        sql.push_list(ids.iter().copied());
+        let rows = sql.fetch_all(self.readers()).await?;
         let rows = rows.iter().map(rows::entry).collect::<Result<Vec<_>, _>>()?;
         let numbers: Vec<i64> = rows.iter().map(|row| row.id).collect();
         let entries = complete(self.readers(), rows).await?;
         let mut entries: HashMap<i64, _> = numbers.into_iter().zip(entries).collect();
         let hit = |id| {
-            let snippet = snippets.get(&id).map_or_else(Vec::new, |snippet| pieces(snippet));
             Some(SearchHit {
                 entry: entries.remove(&id)?,
-                snippet,
+                snippet: snippets.remove(&id).unwrap_or_default(),
             })
         };
         Ok(ids.into_iter().filter_map(hit).collect())
     }
 }
 
-/// What people type, as the index takes it: bare words and `"phrases"` must all be there, what follows a `-` must
-/// not. `None` if no word is asked for.
-pub(crate) fn expression(text: &str) -> Option<String> {
-    let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
-    let mut rest = text.trim_start();
-    while !rest.is_empty() && wanted.len() + unwanted.len() < MAX_TERMS {
-        let without = rest.strip_prefix('-');
-        let term = without.unwrap_or(rest);
-        let (words, after) = match term.strip_prefix('"') {
-            // A phrase that is not closed goes on to the end.
-            Some(phrase) => phrase.split_once('"').unwrap_or((phrase, "")),
-            None => term.split_at(
-                term.find(|c: char| c.is_whitespace() || c == '"')
-                    .unwrap_or(term.len()),
-            ),
-        };
-        rest = after.trim_start();
-        if words.chars().any(char::is_alphanumeric) {
-            let quoted = format!("\"{}\"", words.replace(['"', '\0'], " "));
-            if without.is_some() {
-                unwanted.push(quoted);
-            } else {
-                wanted.push(quoted);
-            }
+fn ranked<'t>(terms: &'t Terms, readers: &Pool, limit: u32, offset: u32) -> Sql<'t> {
+    let mut sql = Sql::new("SELECT e.id FROM (");
+    match readers {
+        Pool::Sqlite(_) => {
+            sql.push(BEST_SQLITE).push_bind(terms.for_fts5());
+        }
+        Pool::Postgres(_) => {
+            sql.push(BEST_POSTGRES);
+            terms.push_tsquery(&mut sql);
+            sql.push(" AS query) q WHERE t.words @@ q.query");
         }
     }
-    if wanted.is_empty() {
-        return None;
-    }
-    let mut expression = format!("({})", wanted.join(" AND "));
-    for term in unwanted {
-        expression.push_str(" NOT ");
-        expression.push_str(&term);
-    }
-    Some(expression)
+    sql.push(BY_AGE).push_bind(limit);
+    sql.push(" OFFSET ").push_bind(offset);
+    sql
 }
 
-/// A marked snippet in pieces: the text, and whether it matched; white space folded.
-fn pieces(snippet: &str) -> Vec<(String, bool)> {
-    let mut pieces: Vec<(String, bool)> = vec![(String::new(), false)];
-    for c in snippet.chars() {
-        if c == OPEN || c == CLOSE {
-            pieces.push((String::new(), c == OPEN));
-        } else if let Some((piece, _)) = pieces.last_mut() {
-            match c.is_whitespace() {
-                true if piece.ends_with(' ') => {}
-                true => piece.push(' '),
-                false => piece.push(c),
+/// What people ask for: words and phrases that must all be there, and those that must not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Terms {
+    wanted: Vec<String>,
+    unwanted: Vec<String>,
+}
+
+impl Terms {
+    /// What people type: bare words and `"phrases"`, those that follow a `-` unwanted. `None` if nothing is asked
+    /// for.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+        let mut rest = text.trim_start();
+        while !rest.is_empty() && wanted.len() + unwanted.len() < MAX_TERMS {
+            let without = rest.strip_prefix('-');
+            let term = without.unwrap_or(rest);
+            let (words, after) = match term.strip_prefix('"') {
+                // A phrase that is not closed goes on to the end.
+                Some(phrase) => phrase.split_once('"').unwrap_or((phrase, "")),
+                None => term.split_at(
+                    term.find(|c: char| c.is_whitespace() || c == '"')
+                        .unwrap_or(term.len()),
+                ),
+            };
+            rest = after.trim_start();
+            if words.chars().any(char::is_alphanumeric) {
+                let terms = if without.is_some() {
+                    &mut unwanted
+                } else {
+                    &mut wanted
+                };
+                // A database takes no NUL, and FTS5's quotes none of their own.
+                terms.push(words.replace(['"', '\0'], " "));
+            }
+        }
+        (!wanted.is_empty()).then_some(Self { wanted, unwanted })
+    }
+
+    /// Adds a query for the numbers of the entries that match.
+    pub(crate) fn push_matching<'t>(&'t self, sql: &mut Sql<'t>, readers: &Pool) {
+        match readers {
+            Pool::Sqlite(_) => {
+                sql.push("SELECT rowid FROM entries_fts WHERE entries_fts MATCH ")
+                    .push_bind(self.for_fts5());
+            }
+            Pool::Postgres(_) => {
+                sql.push("SELECT entry_id FROM entries_fts WHERE words @@ ");
+                self.push_tsquery(sql);
             }
         }
     }
-    pieces.retain(|(piece, _)| !piece.is_empty());
-    pieces
+
+    /// In the query language of FTS5 (<https://sqlite.org/fts5.html>, 3).
+    fn for_fts5(&self) -> String {
+        let quoted = |term: &String| format!("\"{term}\"");
+        let wanted: Vec<String> = self.wanted.iter().map(quoted).collect();
+        let mut expression = format!("({})", wanted.join(" AND "));
+        for term in &self.unwanted {
+            expression.push_str(" NOT ");
+            expression.push_str(&quoted(term));
+        }
+        expression
+    }
+
+    /// Adds a `tsquery` of the same meaning.
+    fn push_tsquery<'t>(&'t self, sql: &mut Sql<'t>) {
+        let wanted = self.wanted.iter().map(|term| (" && ", term));
+        let unwanted = self.unwanted.iter().map(|term| (" && !! ", term));
+        sql.push("(");
+        for (index, (operator, term)) in wanted.chain(unwanted).enumerate() {
+            if index > 0 {
+                sql.push(operator);
+            }
+            sql.push("phraseto_tsquery('simple', voice_plain(")
+                .push_bind(term)
+                .push("))");
+        }
+        sql.push(")");
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +200,7 @@ mod tests {
             ),
             ("nul\0nul", r#"("nul nul")"#),
         ] {
-            assert_eq!(expression(text).as_deref(), Some(expected), "{text}");
+            assert_eq!(Terms::of(text).unwrap().for_fts5(), expected, "{text}");
         }
         for nothing in [
             "",
@@ -175,11 +212,17 @@ mod tests {
             "-\"",
             "* ^ : ( ) + \u{0}",
         ] {
-            assert_eq!(expression(nothing), None, "{nothing}");
+            assert_eq!(Terms::of(nothing), None, "{nothing}");
         }
+        let many = Terms::of(&"word ".repeat(5000)).unwrap();
+        assert_eq!(many.wanted.len(), MAX_TERMS);
+        let terms = Terms::of("open \"local data\" -bins").unwrap();
+        let mut sql = Sql::new("");
+        terms.push_tsquery(&mut sql);
         assert_eq!(
-            expression(&"word ".repeat(5000)).unwrap().matches("word").count(),
-            MAX_TERMS
+            sql.into_text(),
+            "(phraseto_tsquery('simple', voice_plain(?)) && phraseto_tsquery('simple', voice_plain(?)) \
+             && !! phraseto_tsquery('simple', voice_plain(?)))"
         );
     }
 
@@ -268,37 +311,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn highlights_a_few_words_and_no_more() {
-        let store = testing::store().await;
-        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
-        let long = format!(
-            "{}\n\nthe bins <b>are</b> open {}",
-            "before ".repeat(200),
-            "after ".repeat(200)
-        );
-        record(
-            &store,
-            &ada,
-            vec![Sample::new("one").words("Bins", &long).entry()],
-        )
-        .await;
-        let hit = store.search("bins", 10, 0).await.unwrap().remove(0);
-        let matched: Vec<&str> = hit
-            .snippet
-            .iter()
-            .filter(|(_, hit)| *hit)
-            .map(|(text, _)| text.as_str())
-            .collect();
-        assert_eq!(matched, ["bins"]);
-        let whole: String = hit.snippet.iter().map(|(text, _)| text.as_str()).collect();
-        assert!(
-            whole.contains("bins <b>are</b> open") && whole.contains("before the"),
-            "{whole}"
-        );
-        assert!(whole.split_whitespace().count() < model::EXCERPT_WORDS, "{whole}");
-    }
-
-    #[tokio::test]
     async fn follows_what_is_edited_and_forgets_what_is_withdrawn() {
         let store = testing::store().await;
         let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
@@ -317,17 +329,20 @@ mod tests {
         assert_eq!((hits("alpha").await, hits("beta").await), (0, 1));
         testing::withdraw(&store, "one").await;
         assert_eq!((hits("beta").await, hits("first").await), (0, 0));
-        testing::execute(
-            &store,
-            "INSERT INTO entries_fts (entries_fts, rank) VALUES ('integrity-check', 1)",
-        )
-        .await;
+        if matches!(store.readers(), Pool::Sqlite(_)) {
+            testing::execute(
+                &store,
+                "INSERT INTO entries_fts (entries_fts, rank) VALUES ('integrity-check', 1)",
+            )
+            .await;
+        }
     }
 
     #[tokio::test]
     async fn reads_no_more_entries_than_match() {
-        let store = testing::store().await;
-        let plan = plan(&store, RANKED.to_owned()).await;
+        let store = testing::sqlite().await;
+        let terms = Terms::of("bins").unwrap();
+        let plan = plan(&store, ranked(&terms, store.readers(), 9, 0).into_text()).await;
         assert!(plan.contains("SEARCH e USING INTEGER PRIMARY KEY"), "{plan}");
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests of this crate have in common: a store of their own, feeds, entries, polls.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Europe::London;
@@ -8,15 +9,20 @@ use model::{
     EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, PollOutcome, SafeHtml, TopicMatch,
     TopicSource,
 };
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 use crate::record::{ChangedEntry, FeedState, NewEntry, PollCounts, PollRecord};
+use crate::rows::Fields;
+use crate::sql::Sql;
 use crate::{EntryLookup, Store};
 
-/// A store in a folder that goes when it goes.
+/// A store in a database of its own.
 pub(crate) struct TestStore {
     store: Store,
-    _folder: TempDir,
+    pub(crate) url: String,
+    _database: TestDatabase,
 }
 
 impl Deref for TestStore {
@@ -27,15 +33,73 @@ impl Deref for TestStore {
     }
 }
 
-pub(crate) async fn store() -> TestStore {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&format!("sqlite://{}", folder.path().join("voice.db").display()))
-        .await
-        .unwrap();
-    TestStore {
-        store,
-        _folder: folder,
+/// A new database: SQLite in a folder that goes when it goes, or, where `VOICE_TEST_POSTGRES` names a PostgreSQL
+/// database to throw away, a schema in it.
+pub(crate) struct TestDatabase {
+    pub(crate) url: String,
+    _folder: Option<TempDir>,
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "whoever runs the tests says which database"
+)]
+pub(crate) async fn new_database() -> TestDatabase {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let Ok(server) = std::env::var("VOICE_TEST_POSTGRES") else {
+        return new_file();
+    };
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("store_{}_{number}", std::process::id());
+    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+    sqlx::raw_sql(create).execute(&mut connection).await.unwrap();
+    let separator = if server.contains('?') { '&' } else { '?' };
+    TestDatabase {
+        url: format!("{server}{separator}options=-c%20search_path%3D{schema}"),
+        _folder: None,
     }
+}
+
+fn new_file() -> TestDatabase {
+    let folder = tempfile::tempdir().unwrap();
+    TestDatabase {
+        url: format!("sqlite://{}", folder.path().join("a/b/voice.db").display()),
+        _folder: Some(folder),
+    }
+}
+
+impl TestDatabase {
+    /// Does something to it that the Voice would not.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        if self.url.starts_with("sqlite:") {
+            let options: SqliteConnectOptions = self.url.parse().unwrap();
+            std::fs::create_dir_all(options.get_filename().parent().unwrap()).unwrap();
+            let mut connection = options.create_if_missing(true).connect().await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
+    }
+
+    async fn open(self) -> TestStore {
+        TestStore {
+            store: Store::open(&self.url).await.unwrap(),
+            url: self.url.clone(),
+            _database: self,
+        }
+    }
+}
+
+/// A store in whichever database is tested.
+pub(crate) async fn store() -> TestStore {
+    new_database().await.open().await
+}
+
+/// A store in SQLite, to ask it for its plans.
+pub(crate) async fn sqlite() -> TestStore {
+    new_file().open().await
 }
 
 /// The morning on which the tests play.
@@ -82,17 +146,24 @@ pub(crate) async fn reread(store: &Store, feed: &Feed) -> Feed {
 
 pub(crate) async fn execute(store: &Store, sql: &'static str) {
     let mut write = store.begin().await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut *write).await.unwrap();
+    Sql::new(sql).execute(&mut write).await.unwrap();
     write.commit().await.unwrap();
 }
 
 /// What SQLite intends to do for a statement.
 pub(crate) async fn plan(store: &Store, sql: String) -> String {
-    use sqlx::Row as _;
-    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-    let rows = sqlx::query(explain).fetch_all(store.readers()).await.unwrap();
+    let explain = Sql::new(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = explain.fetch_all(store.readers()).await.unwrap();
     rows.iter()
-        .map(|row| row.get::<String, _>("detail"))
+        .map(|row| {
+            let mut fields = Fields::of("plan", row);
+            let (_id, _parent, _unused): (i64, i64, i64) = (
+                fields.take().unwrap(),
+                fields.take().unwrap(),
+                fields.take().unwrap(),
+            );
+            fields.take::<String>().unwrap()
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -213,6 +284,7 @@ pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
     PollRecord {
         feed_id: feed.id,
         feed_version: feed.version,
+        fetcher: 0,
         at,
         outcome: PollOutcome::NotModified,
         http_status: Some(304),
@@ -284,18 +356,18 @@ pub(crate) fn titles(entries: &[model::Entry]) -> Vec<&str> {
 /// Withdraws the entry that a sample of this name became, half an hour from [`now`].
 pub(crate) async fn withdraw(store: &Store, name: &str) {
     const WITHDRAW: &str =
-        "UPDATE entries SET shown = 0, withdrawn_at = $2, changed_at = $2, title = NULL, author = NULL,
+        "UPDATE entries SET shown = FALSE, withdrawn_at = $2, changed_at = $2, title = NULL, author = NULL,
             summary = '', content_html = '', text = '', hashtags = '[]', categories = '[]', topics = '[]'
         WHERE source_id = $1";
     let mut write = store.begin().await.unwrap();
-    sqlx::query(WITHDRAW)
+    Sql::new(WITHDRAW)
         .bind(name)
         .bind(crate::rows::millis(minutes(30)))
-        .execute(&mut *write)
+        .execute(&mut write)
         .await
         .unwrap();
-    let labels = "DELETE FROM entry_labels WHERE entry_id IN (SELECT id FROM entries WHERE NOT shown)";
-    sqlx::query(labels).execute(&mut *write).await.unwrap();
+    let labels = "DELETE FROM entry_labels WHERE entry_id IN (SELECT id FROM entries WHERE shown = FALSE)";
+    Sql::new(labels).execute(&mut write).await.unwrap();
     write.commit().await.unwrap();
 }
 

@@ -1,0 +1,379 @@
+//! One round: many feeds polled side by side, each by one fetcher, and recorded in batches.
+//!
+//! Several fetchers may go round at once on one database. A feed is leased before it is asked for, a chunk of feeds
+//! in one transaction, and the recorded poll ends the lease. What the leases promise is in [`store::Lease`].
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::{Stream, StreamExt, stream};
+use model::{Feed, PollOutcome};
+use serde::Serialize;
+use store::{Lease, PollRecord, WantedFeed};
+use tokio::sync::{mpsc, watch};
+
+use crate::poller::{Polled, Poller, stopped};
+
+/// How many feeds are leased, and how many finished polls recorded, in one transaction at most.
+const MAX_BATCH: usize = 64;
+
+/// How long a finished poll waits for others to share its transaction. It is short beside a fetch, and long beside
+/// a transaction, each of which costs a search index more than the rows do.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// How long the feeds of a fetcher that died stay with it.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How often a fetcher says that it is alive.
+const RENEWAL: Duration = Duration::from_secs(20);
+
+/// How long to leave a host alone of which other fetchers ask as much as one may.
+const BUSY_HOST_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a round of polls came to: the counts add up to `feeds`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct PollSummary {
+    /// Feeds polled.
+    pub feeds: u32,
+    /// 304.
+    pub not_modified: u32,
+    /// 200 with the content we had.
+    pub unchanged: u32,
+    /// 200 with something new.
+    pub changed: u32,
+    /// Anything else.
+    pub failed: u32,
+    /// Not polled: a running `Retry-After`, a pause, a feed that is gone, or one that another fetcher has in hand.
+    pub skipped: u32,
+    /// Entries added.
+    pub entries_new: u32,
+    /// Entries changed in substance.
+    pub entries_updated: u32,
+    /// The feeds that failed, and why.
+    pub failures: Vec<FeedFailure>,
+    /// How long the round took.
+    pub duration_ms: u64,
+}
+
+/// A feed that could not be polled, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FeedFailure {
+    /// The feed's slug.
+    pub feed: String,
+    /// What went wrong, for people.
+    pub error: String,
+}
+
+impl PollSummary {
+    fn fail(&mut self, feed: String, error: String) {
+        self.failed += 1;
+        self.failures.push(FeedFailure { feed, error });
+    }
+}
+
+/// How a feed leaves the round.
+enum Finished {
+    Polled(Box<Polled>),
+    /// Another fetcher polls it.
+    Taken(String),
+    /// The store could not lease it.
+    Failed(String, String),
+}
+
+/// The feeds of one host that are still to be leased.
+struct HostQueue {
+    host: String,
+    feeds: Vec<Feed>,
+}
+
+/// One fetcher's part of the round.
+struct Round<'p> {
+    poller: &'p Poller,
+    fetcher: i64,
+    finished: mpsc::Sender<Finished>,
+    /// Feeds whose hosts were busy.
+    later: Mutex<Vec<Feed>>,
+}
+
+impl Poller {
+    /// Polls `feeds` side by side and records each poll. `progress` hears each feed's slug as it is done with.
+    /// When `stop` turns true no further feed is begun, those in flight are dropped with nothing written, and the
+    /// summary tells of the rest.
+    pub async fn poll(
+        &self,
+        feeds: Vec<Feed>,
+        stop: &watch::Receiver<bool>,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> PollSummary {
+        let started = self.clock.now();
+        let (finished, mut to_record) = mpsc::channel(MAX_BATCH);
+        let ask = async move {
+            let fetcher = match self.store.new_fetcher().await {
+                Ok(fetcher) => fetcher,
+                Err(error) => {
+                    for feed in feeds {
+                        let failed = Finished::Failed(feed.slug, error.to_string());
+                        if finished.send(failed).await.is_err() {
+                            break;
+                        }
+                    }
+                    return None;
+                }
+            };
+            let round = Round {
+                poller: self,
+                fetcher,
+                finished,
+                later: Mutex::default(),
+            };
+            tokio::select! {
+                () = round.go(feeds) => {}
+                () = round.stay_alive() => {}
+                () = stopped(stop.clone()) => {}
+            }
+            Some(fetcher)
+        };
+        let record = async {
+            let mut summary = PollSummary::default();
+            while let Some(batch) = next_batch(&mut to_record).await {
+                self.record(batch, &mut summary, progress).await;
+            }
+            summary
+        };
+        let (fetcher, mut summary) = tokio::join!(ask, record);
+        if let Some(fetcher) = fetcher
+            && let Err(error) = self.store.release_leases(fetcher).await
+        {
+            tracing::warn!(%error, "feeds in hand could not be given back; they are polled when their leases end");
+        }
+        summary.duration_ms = (self.clock.now() - started).num_milliseconds().max(0) as u64;
+        summary
+    }
+
+    async fn record(
+        &self,
+        batch: Vec<Finished>,
+        summary: &mut PollSummary,
+        progress: &(dyn Fn(&str) + Sync),
+    ) {
+        let (mut slugs, mut records): (Vec<String>, Vec<PollRecord>) = (Vec::new(), Vec::new());
+        for finished in batch {
+            match finished {
+                Finished::Polled(polled) => {
+                    slugs.push(polled.slug);
+                    records.push(polled.record);
+                }
+                Finished::Taken(slug) => {
+                    progress(&slug);
+                    summary.skipped += 1;
+                }
+                Finished::Failed(slug, error) => {
+                    progress(&slug);
+                    summary.feeds += 1;
+                    summary.fail(slug, error);
+                }
+            }
+        }
+        let together = self.store.record_polls(&records).await;
+        for (index, (slug, record)) in slugs.into_iter().zip(&records).enumerate() {
+            // One record that cannot be written must not take its neighbours with it.
+            let counts = match &together {
+                Ok(counts) => Ok(counts[index]),
+                Err(_) => self
+                    .store
+                    .record_polls(std::slice::from_ref(record))
+                    .await
+                    .map(|counts| counts[0]),
+            };
+            progress(&slug);
+            summary.feeds += 1;
+            match counts {
+                Ok(counts) => {
+                    summary.entries_new += counts.new;
+                    summary.entries_updated += counts.updated;
+                    match record.outcome {
+                        PollOutcome::NotModified => summary.not_modified += 1,
+                        PollOutcome::Unchanged => summary.unchanged += 1,
+                        PollOutcome::Changed => summary.changed += 1,
+                        PollOutcome::Failed => {
+                            summary.fail(slug, record.error.clone().unwrap_or_default());
+                        }
+                    }
+                }
+                Err(error) => summary.fail(slug, error.to_string()),
+            }
+        }
+    }
+}
+
+impl Round<'_> {
+    /// Polls `feeds` until each is polled, by this fetcher or by another.
+    async fn go(&self, mut feeds: Vec<Feed>) {
+        loop {
+            let before = feeds.len();
+            let mut polls = std::pin::pin!(self.polls(feeds));
+            while let Some(polled) = polls.next().await {
+                self.finish(Finished::Polled(Box::new(polled))).await;
+            }
+            feeds = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
+            if feeds.is_empty() {
+                return;
+            }
+            if feeds.len() == before {
+                tokio::time::sleep(BUSY_HOST_PAUSE).await;
+            }
+        }
+    }
+
+    /// Renews the leases while the round goes on.
+    async fn stay_alive(&self) {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let until = self.poller.clock.now() + LEASE;
+            if let Err(error) = self.poller.store.renew_leases(self.fetcher, until).await {
+                tracing::warn!(%error, "leases could not be renewed; another fetcher may take the feeds in hand");
+            }
+        }
+    }
+
+    async fn finish(&self, finished: Finished) {
+        // Nobody listens only when the round is over.
+        drop(self.finished.send(finished).await);
+    }
+
+    /// The polls of `feeds`, as they are done. Feeds of one host stand in one queue, so that a host with a thousand
+    /// tenants holds up nobody else.
+    fn polls(&self, feeds: Vec<Feed>) -> impl Stream<Item = Polled> {
+        let mut queues: HashMap<String, Vec<Feed>> = HashMap::new();
+        for feed in feeds {
+            queues
+                .entry(fetch::politeness_key(&feed.url))
+                .or_default()
+                .push(feed);
+        }
+        let queues = queues.into_iter().map(|(host, feeds)| HostQueue { host, feeds });
+        stream::iter(in_groups(queues))
+            .then(|group| self.lease_first(group))
+            .flat_map(stream::iter)
+            .map(|(first, rest)| Box::pin(self.polls_of_host(first, rest)))
+            .flatten_unordered(self.poller.concurrency)
+    }
+
+    /// The polls of one host's feeds: those that are leased, and then the rest, chunk by chunk.
+    fn polls_of_host(&self, first: Vec<Feed>, rest: HostQueue) -> impl Stream<Item = Polled> {
+        let HostQueue { host, feeds } = rest;
+        let rest = stream::iter(in_chunks(feeds)).then(move |chunk| {
+            let hosts = vec![(host.clone(), chunk)];
+            async move { self.lease(hosts).await.pop().unwrap_or_default() }
+        });
+        stream::iter([first])
+            .chain(rest)
+            .flat_map(stream::iter)
+            .map(|feed| self.poller.poll_one(feed, self.fetcher))
+            .buffer_unordered(self.poller.per_host)
+    }
+
+    /// Leases the first feeds of each of these hosts; gives them with what is left of their host.
+    async fn lease_first(&self, group: Vec<HostQueue>) -> Vec<(Vec<Feed>, HostQueue)> {
+        let (firsts, rests): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .map(|mut queue| {
+                let rest = queue.feeds.split_off(queue.feeds.len().min(MAX_BATCH));
+                let first = (queue.host.clone(), queue.feeds);
+                let host = queue.host;
+                (first, HostQueue { host, feeds: rest })
+            })
+            .unzip();
+        self.lease(firsts).await.into_iter().zip(rests).collect()
+    }
+
+    /// Leases the feeds of these hosts; gives, in the same order, those of each host that are to be polled here.
+    async fn lease(&self, hosts: Vec<(String, Vec<Feed>)>) -> Vec<Vec<Feed>> {
+        let wanted: Vec<WantedFeed> = hosts
+            .iter()
+            .flat_map(|(host, feeds)| {
+                feeds.iter().map(|feed| WantedFeed {
+                    feed_id: feed.id,
+                    feed_version: feed.version,
+                    host: host.clone(),
+                })
+            })
+            .collect();
+        let now = self.poller.clock.now();
+        let leases = self
+            .poller
+            .store
+            .lease_feeds(self.fetcher, &wanted, self.poller.per_host, now, now + LEASE)
+            .await;
+        let mut leases = match leases {
+            Ok(leases) => leases.into_iter(),
+            Err(error) => {
+                for feed in hosts.iter().flat_map(|(_, feeds)| feeds) {
+                    self.finish(Finished::Failed(feed.slug.clone(), error.to_string()))
+                        .await;
+                }
+                return hosts.iter().map(|_| Vec::new()).collect();
+            }
+        };
+        let mut given = Vec::with_capacity(hosts.len());
+        for (_, feeds) in hosts {
+            let mut of_host = Vec::with_capacity(feeds.len());
+            for feed in feeds {
+                match leases.next() {
+                    Some(Lease::Given) => of_host.push(feed),
+                    Some(Lease::HostIsBusy) => self
+                        .later
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(feed),
+                    Some(Lease::Taken) | None => self.finish(Finished::Taken(feed.slug)).await,
+                }
+            }
+            given.push(of_host);
+        }
+        given
+    }
+}
+
+/// Hosts in groups whose first feeds fit into one transaction.
+fn in_groups(queues: impl Iterator<Item = HostQueue>) -> Vec<Vec<HostQueue>> {
+    let mut groups: Vec<Vec<HostQueue>> = Vec::new();
+    let mut room = 0;
+    for queue in queues {
+        let first = queue.feeds.len().min(MAX_BATCH);
+        match groups.last_mut() {
+            Some(group) if first <= room => group.push(queue),
+            _ => {
+                groups.push(vec![queue]);
+                room = MAX_BATCH;
+            }
+        }
+        room -= first;
+    }
+    groups
+}
+
+fn in_chunks(feeds: Vec<Feed>) -> Vec<Vec<Feed>> {
+    let mut feeds = feeds.into_iter().peekable();
+    std::iter::from_fn(|| {
+        feeds.peek()?;
+        Some(feeds.by_ref().take(MAX_BATCH).collect())
+    })
+    .collect()
+}
+
+/// What is to be recorded together: all that finished while the last batch was written, and within [`LINGER`] of the
+/// first of it. `None` when nothing more comes.
+async fn next_batch(finished: &mut mpsc::Receiver<Finished>) -> Option<Vec<Finished>> {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    batch.push(finished.recv().await?);
+    let until = tokio::time::Instant::now() + LINGER;
+    while batch.len() < MAX_BATCH {
+        match tokio::time::timeout_at(until, finished.recv()).await {
+            Ok(Some(one)) => batch.push(one),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Some(batch)
+}

@@ -1,0 +1,298 @@
+//! Leases: which fetcher polls which feed at this moment, so that several can share the work.
+//!
+//! A fetcher leases a feed before it asks for it, and recording the poll ends the lease. A fetcher that died loses
+//! its leases when they end. The clocks of the fetchers are taken to agree within the length of a lease.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::db::Transaction;
+use crate::rows::{Fields, millis};
+use crate::sql::{Sql, statements};
+use crate::{Store, StoreError};
+
+/// Feeds of one statement at most.
+const ROWS: usize = 64;
+
+const NEW_FETCHER: &str = "UPDATE site_state SET fetchers = fetchers + 1 RETURNING fetchers";
+const END_OLD: &str = "DELETE FROM leases WHERE until_at <= $1";
+const HELD: &str = "SELECT feed_id, fetcher, host FROM leases";
+const ADD: &str = "INSERT INTO leases (feed_id, fetcher, host, until_at) ";
+const RENEW: &str = "UPDATE leases SET until_at = $2 WHERE fetcher = $1";
+const RELEASE: &str = "DELETE FROM leases WHERE fetcher = $1";
+
+/// A feed that a fetcher wants to poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedFeed {
+    /// The feed.
+    pub feed_id: i64,
+    /// [`model::Feed::version`] as the fetcher knows it.
+    pub feed_version: i64,
+    /// What counts as one host.
+    pub host: String,
+}
+
+/// What came of wanting to poll a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// The feed is the fetcher's to poll.
+    Given,
+    /// Another fetcher polls it, or has done so since, or it is stored otherwise now.
+    Taken,
+    /// Other fetchers ask as much of its host as one may.
+    HostIsBusy,
+}
+
+impl Store {
+    /// A number for one more fetcher.
+    pub async fn new_fetcher(&self) -> Result<i64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let number = Sql::new(NEW_FETCHER)
+            .fetch_value("site_state", &mut transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(number)
+    }
+
+    /// Leases what it may of `wanted` to `fetcher` until `until`, and tells, in the same order, what came of each.
+    ///
+    /// A host of whose feeds no other fetcher holds any is the fetcher's, which keeps to `per_host` by itself;
+    /// at a host that several share, no more than `per_host` feeds are leased at once.
+    pub async fn lease_feeds(
+        &self,
+        fetcher: i64,
+        wanted: &[WantedFeed],
+        per_host: usize,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let mut transaction = self.begin().await?;
+        Sql::new(END_OLD)
+            .bind(millis(now))
+            .execute(&mut transaction)
+            .await?;
+        let mut held = Held::read(&mut transaction).await?;
+        let versions = versions(&mut transaction, wanted).await?;
+        let mut leases = Vec::with_capacity(wanted.len());
+        let mut given = Vec::new();
+        for feed in wanted {
+            let lease = if held.feeds.contains(&feed.feed_id)
+                || versions.get(&feed.feed_id) != Some(&feed.feed_version)
+            {
+                Lease::Taken
+            } else if held.is_busy(fetcher, &feed.host, per_host) {
+                Lease::HostIsBusy
+            } else {
+                held.add(feed.feed_id, fetcher, feed.host.clone());
+                given.push(feed);
+                Lease::Given
+            };
+            leases.push(lease);
+        }
+        for feeds in statements(&given, ROWS) {
+            let mut sql = Sql::new(ADD);
+            sql.push_values(feeds, |row, feed| {
+                row.push_bind(feed.feed_id)
+                    .push_bind(fetcher)
+                    .push_bind(&feed.host)
+                    .push_bind(millis(until));
+            });
+            sql.execute(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(leases)
+    }
+
+    /// Makes the leases that `fetcher` still has end at `until`.
+    pub async fn renew_leases(&self, fetcher: i64, until: DateTime<Utc>) -> Result<(), StoreError> {
+        self.change_leases(Sql::new(RENEW).bind(fetcher).bind(millis(until)))
+            .await
+    }
+
+    /// Ends all leases of `fetcher`: it polls nothing any more.
+    pub async fn release_leases(&self, fetcher: i64) -> Result<(), StoreError> {
+        self.change_leases(Sql::new(RELEASE).bind(fetcher)).await
+    }
+
+    async fn change_leases(&self, change: Sql<'_>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        change.execute(&mut transaction).await?;
+        transaction.commit().await
+    }
+}
+
+/// Ends the leases of `feeds`, whose polls are recorded.
+pub(crate) async fn end(transaction: &mut Transaction, feeds: &[i64]) -> Result<(), StoreError> {
+    for feeds in statements(feeds, ROWS) {
+        let mut sql = Sql::new("DELETE FROM leases WHERE feed_id IN ");
+        sql.push_list(feeds.iter().copied());
+        sql.execute(&mut *transaction).await?;
+    }
+    Ok(())
+}
+
+/// The leases that stand.
+#[derive(Default)]
+struct Held {
+    feeds: HashSet<i64>,
+    /// By host: how many feeds each fetcher holds.
+    hosts: HashMap<String, HashMap<i64, usize>>,
+}
+
+impl Held {
+    async fn read(transaction: &mut Transaction) -> Result<Self, StoreError> {
+        let mut held = Self::default();
+        for row in Sql::new(HELD).fetch_all(&mut *transaction).await? {
+            let mut fields = Fields::of("leases", &row);
+            held.add(fields.take()?, fields.take()?, fields.take()?);
+        }
+        Ok(held)
+    }
+
+    fn add(&mut self, feed_id: i64, fetcher: i64, host: String) {
+        self.feeds.insert(feed_id);
+        *self.hosts.entry(host).or_default().entry(fetcher).or_default() += 1;
+    }
+
+    fn is_busy(&self, fetcher: i64, host: &str, per_host: usize) -> bool {
+        self.hosts.get(host).is_some_and(|fetchers| {
+            fetchers.keys().any(|other| *other != fetcher) && fetchers.values().sum::<usize>() >= per_host
+        })
+    }
+}
+
+async fn versions(
+    transaction: &mut Transaction,
+    wanted: &[WantedFeed],
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let mut versions = HashMap::with_capacity(wanted.len());
+    for wanted in statements(wanted, ROWS) {
+        let mut sql = Sql::new("SELECT id, version FROM feeds WHERE id IN ");
+        sql.push_list(wanted.iter().map(|feed| feed.feed_id));
+        for row in sql.fetch_all(&mut *transaction).await? {
+            let mut fields = Fields::of("feeds", &row);
+            versions.insert(fields.take()?, fields.take()?);
+        }
+    }
+    Ok(versions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, feed, minutes, now, poll, reread};
+    use model::Feed;
+
+    fn wanted(feed: &Feed, host: &str) -> WantedFeed {
+        WantedFeed {
+            feed_id: feed.id,
+            feed_version: feed.version,
+            host: host.to_owned(),
+        }
+    }
+
+    /// A store with feeds, and two fetchers.
+    async fn shared() -> (testing::TestStore, Vec<Feed>, i64, i64) {
+        let store = testing::store().await;
+        let mut feeds = Vec::new();
+        for number in 0..4 {
+            feeds.push(feed(&store, &format!("https://blog{number}.example.org/feed"), "Blog").await);
+        }
+        let (one, other) = (
+            store.new_fetcher().await.unwrap(),
+            store.new_fetcher().await.unwrap(),
+        );
+        assert_ne!(one, other);
+        (store, feeds, one, other)
+    }
+
+    #[tokio::test]
+    async fn a_feed_is_one_fetchers_until_its_poll_is_recorded_or_its_lease_ends() {
+        let (store, feeds, one, other) = shared().await;
+        let lease = async |fetcher, feed: &Feed, at| {
+            let wanted = [wanted(feed, &feed.slug)];
+            let leases = store
+                .lease_feeds(fetcher, &wanted, 2, minutes(at), minutes(at + 1))
+                .await;
+            leases.unwrap()[0]
+        };
+        assert_eq!(lease(one, &feeds[0], 0).await, Lease::Given);
+        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(lease(one, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(lease(other, &feeds[1], 0).await, Lease::Given);
+
+        // Recorded, the feed is free for whoever knows how it stands now.
+        let record = crate::PollRecord {
+            fetcher: one,
+            ..poll(&feeds[0], now())
+        };
+        assert!(store.record_polls(&[record]).await.unwrap()[0].accepted);
+        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(
+            lease(other, &reread(&store, &feeds[0]).await, 0).await,
+            Lease::Given
+        );
+
+        // A fetcher that died loses its feeds a minute later, one that renews keeps them, one that stops gives them back.
+        assert_eq!(lease(one, &feeds[2], 0).await, Lease::Given);
+        store.renew_leases(one, minutes(5)).await.unwrap();
+        assert_eq!(lease(other, &feeds[2], 4).await, Lease::Taken);
+        assert_eq!(lease(other, &feeds[2], 5).await, Lease::Given);
+        store.release_leases(other).await.unwrap();
+        assert_eq!(lease(one, &feeds[2], 5).await, Lease::Given);
+    }
+
+    #[tokio::test]
+    async fn what_comes_late_from_one_that_lost_its_lease_is_refused() {
+        let (store, feeds, slow, quick) = shared().await;
+        let wanted = [wanted(&feeds[0], "host")];
+        store
+            .lease_feeds(slow, &wanted, 2, now(), minutes(1))
+            .await
+            .unwrap();
+        store
+            .lease_feeds(quick, &wanted, 2, minutes(2), minutes(3))
+            .await
+            .unwrap();
+        let by = |fetcher| crate::PollRecord {
+            fetcher,
+            ..poll(&feeds[0], minutes(2))
+        };
+        assert!(!store.record_polls(&[by(slow)]).await.unwrap()[0].accepted);
+        assert!(store.record_polls(&[by(quick)]).await.unwrap()[0].accepted);
+        assert!(!store.record_polls(&[by(slow)]).await.unwrap()[0].accepted);
+    }
+
+    #[tokio::test]
+    async fn a_host_is_asked_no_more_by_two_than_by_one() {
+        let (store, feeds, one, other) = shared().await;
+        let lease = async |fetcher, feeds: &[Feed]| {
+            let wanted: Vec<_> = feeds
+                .iter()
+                .map(|feed| wanted(feed, "platform.example"))
+                .collect();
+            store
+                .lease_feeds(fetcher, &wanted, 2, now(), minutes(1))
+                .await
+                .unwrap()
+        };
+        // Alone at the host, a fetcher keeps to the limit by itself.
+        assert_eq!(lease(one, &feeds[..3]).await, [Lease::Given; 3]);
+        assert_eq!(lease(other, &feeds[3..]).await, [Lease::HostIsBusy]);
+        for feed in &feeds[..2] {
+            let record = crate::PollRecord {
+                fetcher: one,
+                ..poll(feed, now())
+            };
+            store.record_polls(&[record]).await.unwrap();
+        }
+        assert_eq!(lease(other, &feeds[3..]).await, [Lease::Given]);
+        let again = reread(&store, &feeds[0]).await;
+        assert_eq!(
+            lease(one, std::slice::from_ref(&again)).await,
+            [Lease::HostIsBusy]
+        );
+        assert_eq!(lease(one, &[]).await, []);
+    }
+}

@@ -1,0 +1,146 @@
+//! What PostgreSQL does in its own way: connections, the lock of a write, its result codes.
+//!
+//! Everything lies in the schema that comes first in the connection's `search_path`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Pool, Postgres};
+
+use crate::db::{self, Fault, MigrationFile};
+use crate::{Store, StoreError};
+
+/// How many reads go side by side.
+const READERS: u32 = 8;
+/// How long to wait for the server, and for a connection to it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a write waits for another process to finish, in the server's words.
+const LOCK_TIMEOUT: &str = "10s";
+/// How many prepared statements the writer keeps: those of many rows come in several lengths.
+const WRITER_STATEMENTS: usize = 256;
+
+/// Every migration, oldest first, in step with SQLite's.
+pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
+    (
+        1,
+        "members feeds entries",
+        include_str!("../../../migrations/postgres/0001_members_feeds_entries.sql"),
+    ),
+    (
+        2,
+        "leases",
+        include_str!("../../../migrations/postgres/0002_leases.sql"),
+    ),
+];
+
+/// Any number will do, as long as every version of the program takes the same one.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
+
+/// All writers wait here for one another: so numbers are given out in the order in which they can be seen, and
+/// nobody who reads changes in order misses one.
+const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
+
+/// A table that a program other than this one made.
+const FOREIGN_TABLE: &str =
+    "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND NOT EXISTS (
+        SELECT 1 FROM pg_class o WHERE o.relnamespace = c.relnamespace AND o.relname = '_sqlx_migrations')
+    ORDER BY c.relname LIMIT 1";
+
+/// Connects to the server and migrates the database.
+pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|error| StoreError::BadUrl {
+            message: error.to_string(),
+        })?
+        .application_name("voice")
+        .options([("lock_timeout", LOCK_TIMEOUT)]);
+    let database = name(&options);
+    let unopened = |error| unopened(&database, error);
+    let writer = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.clone().statement_cache_capacity(WRITER_STATEMENTS))
+        .await
+        .map_err(unopened)?;
+    migrate(&writer, &database).await?;
+    let readers = PgPoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.options([("default_transaction_read_only", "on")]))
+        .await
+        .map_err(unopened)?;
+    Ok(Store {
+        writer: db::Pool::Postgres(writer),
+        readers: db::Pool::Postgres(readers),
+    })
+}
+
+/// What people call the database: never its password.
+fn name(options: &PgConnectOptions) -> String {
+    let host = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    let user = options.get_username();
+    format!(
+        "the database {:?} of {user:?} at {host}",
+        options.get_database().unwrap_or(user)
+    )
+}
+
+/// Takes the lock that only one writer of the database holds.
+pub(crate) async fn begin(
+    writer: &Pool<Postgres>,
+) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
+    let mut transaction = writer.begin().await?;
+    sqlx::query(WRITE_LOCK).execute(&mut *transaction).await?;
+    Ok(transaction)
+}
+
+/// Brings the schema up to date, in one transaction that other processes wait for.
+async fn migrate(writer: &Pool<Postgres>, database: &str) -> Result<(), StoreError> {
+    let mut transaction = writer.begin().await?;
+    sqlx::query(MIGRATION_LOCK).execute(&mut *transaction).await?;
+    let foreign: Option<String> = sqlx::query_scalar(FOREIGN_TABLE)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if let Some(table) = foreign {
+        let database = database.to_owned();
+        return Err(StoreError::NotOurs { database, table });
+    }
+    db::migrate(&mut *transaction, &MIGRATIONS, database).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The kind of trouble behind an error code (PostgreSQL's appendix A).
+pub(crate) fn fault(code: &str) -> Option<Fault> {
+    match code {
+        "53100" => Some(Fault::Full),
+        "55P03" => Some(Fault::Locked),
+        "25006" | "42501" => Some(Fault::ReadOnly),
+        "3D000" => Some(Fault::NoDatabase),
+        "28P01" | "28000" => Some(Fault::Refused),
+        // Too many connections; the server is starting, stopping or was restarted.
+        "53300" | "57P01" | "57P02" | "57P03" => Some(Fault::Unreachable),
+        _ => None,
+    }
+}
+
+/// Says which database it was that could not be opened.
+fn unopened(database: &str, error: sqlx::Error) -> StoreError {
+    let database = database.to_owned();
+    match db::fault(&error) {
+        Some(Fault::NoDatabase) => StoreError::NoDatabase { database },
+        Some(Fault::Refused) => StoreError::Refused {
+            database,
+            message: error.to_string(),
+        },
+        Some(Fault::Unreachable) => StoreError::Unreachable {
+            database,
+            message: error.to_string(),
+        },
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,238 @@
+//! What SQLite does in its own way: files, connections, the lock of a write, its result codes.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Pool, Sqlite};
+
+use crate::db::{self, Fault, MigrationFile};
+use crate::{Store, StoreError};
+
+/// How many reads go side by side.
+const READERS: u32 = 8;
+/// How long a writer waits for another program to finish.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The write-ahead log goes back to this size after a large batch, in bytes.
+const JOURNAL_SIZE_LIMIT: &str = "67108864";
+/// How much of the database the writer holds in memory at most, in KiB: enough for a large batch and its indices.
+const WRITER_CACHE: &str = "-32768";
+/// How many prepared statements the writer keeps: those of many rows come in several lengths.
+const WRITER_STATEMENTS: usize = 256;
+
+/// Every migration, oldest first.
+pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
+    (
+        1,
+        "members feeds entries",
+        include_str!("../../../migrations/sqlite/0001_members_feeds_entries.sql"),
+    ),
+    (
+        2,
+        "leases",
+        include_str!("../../../migrations/sqlite/0002_leases.sql"),
+    ),
+];
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// A table that a program other than this one made.
+const FOREIGN_TABLE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')
+    ORDER BY name LIMIT 1";
+
+/// Opens the file, makes it with its folder if it is not there, and migrates it.
+pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| StoreError::BadUrl {
+            message: error.to_string(),
+        })?
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let path = options.get_filename().to_owned();
+    let one = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false);
+    // A database in memory belongs to its connection, so everybody shares the one.
+    if url.contains(":memory:") {
+        let writer = one.connect_with(options).await?;
+        migrate(&writer, &path).await?;
+        return Ok(Store {
+            readers: db::Pool::Sqlite(writer.clone()),
+            writer: db::Pool::Sqlite(writer),
+        });
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    let options = options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
+    let writing = options
+        .clone()
+        .pragma("cache_size", WRITER_CACHE)
+        .statement_cache_capacity(WRITER_STATEMENTS);
+    let writer = one
+        .connect_with(writing)
+        .await
+        .map_err(|error| unopened(&path, error.into()))?;
+    migrate(&writer, &path)
+        .await
+        .map_err(|error| unopened(&path, error))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options.read_only(true).create_if_missing(false))
+        .await
+        .map_err(|error| unopened(&path, error.into()))?;
+    Ok(Store {
+        writer: db::Pool::Sqlite(writer),
+        readers: db::Pool::Sqlite(readers),
+    })
+}
+
+/// Takes the lock that only one writer of the file holds.
+pub(crate) async fn begin(writer: &Pool<Sqlite>) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
+    match writer.begin_with(BEGIN).await {
+        // A full disk makes SQLite end the transaction by itself, and the driver goes on counting it as begun:
+        // that connection is of no more use.
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            writer.acquire().await?.close().await?;
+            writer.begin_with(BEGIN).await
+        }
+        begun => begun,
+    }
+}
+
+/// Brings the schema up to date, in one transaction that other processes wait for.
+async fn migrate(writer: &Pool<Sqlite>, path: &Path) -> Result<(), StoreError> {
+    let mut transaction = writer.begin_with(BEGIN).await?;
+    let database = path.display().to_string();
+    let foreign: Option<String> = sqlx::query_scalar(FOREIGN_TABLE)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if let Some(table) = foreign {
+        return Err(StoreError::NotOurs { database, table });
+    }
+    db::migrate(&mut *transaction, &MIGRATIONS, &database).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The kind of trouble behind a primary result code (<https://sqlite.org/rescode.html>).
+pub(crate) fn fault(code: &str) -> Option<Fault> {
+    match code.parse::<i32>().ok()? & 0xff {
+        5 | 6 => Some(Fault::Locked),
+        8 => Some(Fault::ReadOnly),
+        13 => Some(Fault::Full),
+        14 => Some(Fault::Unopened),
+        26 => Some(Fault::NotADatabase),
+        _ => None,
+    }
+}
+
+/// Says which file it was that could not be opened.
+fn unopened(path: &Path, error: StoreError) -> StoreError {
+    let StoreError::Database(error) = error else {
+        return error;
+    };
+    let path = path.to_owned();
+    match db::fault(&error) {
+        Some(Fault::NotADatabase) => StoreError::NotADatabase { path },
+        Some(Fault::Unopened) => StoreError::Unopened {
+            path,
+            message: error.to_string(),
+        },
+        _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Transaction;
+
+    async fn store(folder: &tempfile::TempDir) -> Store {
+        Store::open(&format!(
+            "sqlite://{}",
+            folder.path().join("a/b/voice.db").display()
+        ))
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_does_not_stop_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let Transaction::Sqlite(mut transaction) = store.begin().await.unwrap() else {
+            panic!("another database");
+        };
+        // What a full disk makes SQLite do by itself.
+        sqlx::query("ROLLBACK").execute(&mut *transaction).await.unwrap();
+        drop(transaction);
+        crate::testing::feed(&store, "https://blog.example/feed", "Example").await;
+        assert_eq!(store.feeds().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn says_what_is_wrong_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("notes.txt");
+        std::fs::write(
+            &file,
+            "these are notes and no database at all, and long enough to be sure of it ".repeat(20),
+        )
+        .unwrap();
+        let error = Store::open(&format!("sqlite://{}", file.display()))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with(
+                "notes.txt is not a SQLite database; move it away or name another with --database"
+            ),
+            "{error}"
+        );
+
+        let error = Store::open(&format!("sqlite://{}/below/voice.db", file.display()))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Folder { .. }), "{error}");
+
+        let error = Store::open(&format!("sqlite://{}", folder.path().display()))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Unopened { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let Transaction::Sqlite(mut write) = store.begin().await.unwrap() else {
+            panic!("another database");
+        };
+        sqlx::query("PRAGMA max_page_count = 1")
+            .execute(&mut *write)
+            .await
+            .unwrap();
+        let large = "INSERT INTO members (slug, name, kind, created_at) VALUES ('x', hex(zeroblob(400000)), 'person', 0)";
+        let error = sqlx::query(large).execute(&mut *write).await.unwrap_err();
+        assert!(
+            StoreError::from(error)
+                .to_string()
+                .starts_with("the disk is full")
+        );
+    }
+}
