@@ -33,6 +33,7 @@ mod sql;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod topics;
 mod vitals;
 
 pub use db::Store;
@@ -43,4 +44,5 @@ pub use query::{
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{ChangedEntry, FeedState, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow};
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};

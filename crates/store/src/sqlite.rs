@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
     (
         1,
         "members feeds entries",
@@ -32,6 +32,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
         2,
         "leases",
         include_str!("../../../migrations/sqlite/0002_leases.sql"),
+    ),
+    (
+        4,
+        "topics",
+        include_str!("../../../migrations/sqlite/0004_topics.sql"),
     ),
 ];
 
