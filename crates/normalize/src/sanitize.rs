@@ -207,7 +207,7 @@ fn filter<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<'a, 
             .split_ascii_whitespace()
             .find(|class| class.starts_with("language-"))
             .map(Into::into),
-        ("img", "src") => BASE.with_borrow(|base| by_https(value, base.as_ref())),
+        ("img", "src") => Some(BASE.with_borrow(|base| by_https(value, base.as_ref()))),
         (_, "lang") => language_tag(value)
             .filter(|tag| tag.split('-').next().is_some_and(is_primary_language))
             .map(Into::into),
@@ -219,9 +219,9 @@ fn filter<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<'a, 
     }
 }
 
-/// The first part of a language tag (RFC 5646 section 2.2.1): letters, two at least.
+/// The first part of a language tag (RFC 5646 section 2.2.1): two letters or three; longer ones are reserved.
 fn is_primary_language(part: &str) -> bool {
-    part.len() >= 2 && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+    matches!(part.len(), 2 | 3) && part.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// What each picture gets. ammonia writes forced attributes in the order of the map, which differs from map to
@@ -284,6 +284,97 @@ mod tests {
         );
     }
 
+    /// The addresses of the pictures that are left.
+    fn pictures(raw: &str) -> Vec<String> {
+        safe(raw)
+            .split(" src=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_picture_is_the_one_that_a_script_would_have_shown() {
+        for (raw, address) in [
+            ("<img src=small.png data-lazy-src='big.png'>", "big.png"),
+            ("<img src=/blank.gif data-original=a.png>", "a.png"),
+            ("<img src=a.png data-src='data:image/gif;base64,R0'>", "a.png"),
+            ("<img data-srcset='a.png 300w, b.png 900w'>", "b.png"),
+            ("<img src=a.png srcset='b.png 2x'>", "a.png"),
+            (
+                "<picture><source srcset='a.webp 1x, b.webp 2x'><img alt=x></picture>",
+                "b.webp",
+            ),
+            (
+                "<picture><source srcset=a.webp><img src=b.png></picture>",
+                "b.png",
+            ),
+            ("<p><noscript><img src=a.png alt=b></noscript></p>", "a.png"),
+            (
+                "<img class=lazy data-src=a-300.png src=x.gif><noscript><img src=a.png></noscript>",
+                "a-300.png",
+            ),
+            (
+                "<NOSCRIPT><IMG SRC=a.png></NOSCRIPT><img src=data:x data-src=a.png>",
+                "a.png",
+            ),
+            (
+                "<div><img data-src=a.png></div><div><noscript><img src=a.png></noscript></div>",
+                "a.png",
+            ),
+            (
+                "<noscript><img height=1 width=1 src=https://www.facebook.com/tr?id=1></noscript><img src=a.png>",
+                "a.png",
+            ),
+        ] {
+            let expected = format!("https://blog.example/2026/post/{address}");
+            assert_eq!(pictures(raw), [expected], "{raw}");
+        }
+        assert_eq!(safe("a<img src='data:image/png;base64,R0'>b<img>"), "ab");
+        assert!(safe("<img src='data:image/png;base64,R0' alt='A chart'>").contains("alt=\"A chart\""));
+        assert_eq!(
+            safe("<noscript><p>Read it <a href=/x>here</a></p></noscript>")
+                .matches("<a")
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn pictures_come_by_https_and_nobody_describes_them_but_the_author() {
+        let html = safe(
+            "<img src=http://x.example/a.png><img src=HTTP://x.example:80/b.png alt=''><a href=http://y.example/>c</a>",
+        );
+        assert!(html.contains("src=\"https://x.example/a.png\" loading"), "{html}");
+        assert!(
+            html.contains("src=\"https://x.example/b.png\" alt=\"\""),
+            "{html}"
+        );
+        assert!(html.contains("href=\"http://y.example/\""), "{html}");
+        let base = Url::parse("http://old.example/").unwrap();
+        let html = sanitize("<img src=a.png>", Some(&base)).into_string();
+        assert!(html.contains("https://old.example/a.png"), "{html}");
+    }
+
+    #[test]
+    fn languages_stay_where_they_are_languages() {
+        for (raw, kept) in [
+            ("<p lang=cy>Helo</p>", "<p lang=\"cy\">Helo</p>"),
+            ("<p xml:lang=EN_gb>Hi</p>", "<p lang=\"en-GB\">Hi</p>"),
+            (
+                "<p lang=cy xml:lang=en dir=LTR>a</p>",
+                "<p lang=\"cy\" dir=\"ltr\">a</p>",
+            ),
+            ("<p lang='\"><script>' dir=up>a</p>", "<p>a</p>"),
+            (
+                "<p lang=english-language>a</p><p lang=x>b</p>",
+                "<p>a</p><p>b</p>",
+            ),
+        ] {
+            assert_eq!(safe(raw), kept, "{raw}");
+        }
+    }
+
     #[test]
     fn counting_pixels_go() {
         for pixel in [
@@ -321,9 +412,42 @@ mod tests {
                 "<p><a href=\"https://vimeo.com/42\" rel=\"noopener nofollow ugc\">Watch on vimeo.com</a></p>",
             ),
             ("<iframe src='javascript:alert(1)'></iframe>", ""),
+            ("<iframe srcdoc='<script>alert(1)</script>'></iframe>", ""),
+            (
+                "<p>See <iframe data-src='https://maps.council.example/1' src='about:blank' title='The map'></iframe> it</p>",
+                "<p>See <a href=\"https://maps.council.example/1\" rel=\"noopener nofollow ugc\">Open on maps.council.example: The map</a> it</p>",
+            ),
+            (
+                "<object height=1><param name=movie value=x><embed src='http://www.youtube.com/v/abc?version=3'>old</object>",
+                "<p><a href=\"https://www.youtube.com/watch?v=abc\" rel=\"noopener nofollow ugc\">Watch on youtube.com</a></p>old",
+            ),
+            (
+                "<object data='https://x.example/a.pdf'>a</object>",
+                "<p><a href=\"https://x.example/a.pdf\" rel=\"noopener nofollow ugc\">Open on x.example</a></p>",
+            ),
+            (
+                "<audio src='https://x.example/a.mp3' controls>Your browser cannot play it.</audio>",
+                "<p><a href=\"https://x.example/a.mp3\" rel=\"noopener nofollow ugc\">Listen at x.example</a></p>",
+            ),
+            (
+                "<blockquote class=wp-embedded-content><a href='https://x.example/a'>A</a></blockquote>\
+                 <iframe class=wp-embedded-content src='https://x.example/a/embed/#?secret=1' title='A'></iframe>",
+                "<blockquote><a href=\"https://x.example/a\" rel=\"noopener nofollow ugc\">A</a></blockquote>",
+            ),
+            (
+                "<script src='//storify.com/council/day.js'></script>\
+                 <noscript>[<a href='//storify.com/council/day'>View the story</a>]</noscript>",
+                "<p><a href=\"https://storify.com/council/day\" rel=\"noopener nofollow ugc\">Open on storify.com</a></p>\
+                 [<a href=\"https://storify.com/council/day\" rel=\"noopener nofollow ugc\">View the story</a>]",
+            ),
+            (
+                "<blockquote class='twitter-tweet'><p>Good day</p><a href='https://twitter.com/x/status/1'>1 May</a></blockquote>\
+                 <script async src='https://platform.twitter.com/widgets.js'></script>",
+                "<blockquote><p>Good day</p><a href=\"https://twitter.com/x/status/1\" rel=\"noopener nofollow ugc\">1 May</a></blockquote>",
+            ),
             (
                 "<video controls><source src='https://x.example/a.mp4'><source src='https://x.example/a.ogv'></video>",
-                "<p><a href=\"https://x.example/a.mp4\" rel=\"noopener nofollow ugc\">Open on x.example</a></p>",
+                "<p><a href=\"https://x.example/a.mp4\" rel=\"noopener nofollow ugc\">Watch on x.example</a></p>",
             ),
         ] {
             assert_eq!(safe(player), link, "{player}");

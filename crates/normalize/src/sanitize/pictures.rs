@@ -181,10 +181,10 @@ fn counts_readers(address: &str) -> bool {
 }
 
 /// A picture's address by https. What is no address of the web is left to the sanitiser, which drops it.
-pub(super) fn by_https<'a>(address: &'a str, base: Option<&Url>) -> Option<Cow<'a, str>> {
+pub(super) fn by_https<'a>(address: &'a str, base: Option<&Url>) -> Cow<'a, str> {
     let address = address.trim();
     if address.starts_with("https://") {
-        return Some(address.into());
+        return address.into();
     }
     let mut url = match base {
         Some(base) => base.join(address),
@@ -196,7 +196,7 @@ pub(super) fn by_https<'a>(address: &'a str, base: Option<&Url>) -> Option<Cow<'
         // Between the two schemes this cannot fail, and the default port goes with the scheme.
         let _ = url.set_scheme("https");
     }
-    Some(url.map_or(address.into(), |url| String::from(url).into()))
+    url.map_or(address.into(), |url| String::from(url).into())
 }
 
 #[cfg(test)]
@@ -247,12 +247,8 @@ mod tests {
             ("//c.example/b.png", "https://c.example/b.png"),
             ("mailto:x", "mailto:x"),
         ] {
-            assert_eq!(
-                by_https(address, Some(&base)).as_deref(),
-                Some(asked),
-                "{address}"
-            );
+            assert_eq!(by_https(address, Some(&base)), asked, "{address}");
         }
-        assert_eq!(by_https("b.png", None).as_deref(), Some("b.png"));
+        assert_eq!(by_https("b.png", None), "b.png");
     }
 }

@@ -67,8 +67,15 @@ impl Player {
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())?;
         let page = page(&url).unwrap_or(url);
         let verb = match name.as_str() {
-            "video" => "Watch",
             "audio" => "Listen",
+            "source"
+                if element
+                    .get_attribute("type")
+                    .is_some_and(|kind| kind.starts_with("audio")) =>
+            {
+                "Listen"
+            }
+            "video" | "source" => "Watch",
             _ => verb(&page),
         };
         let title = element

@@ -290,13 +290,12 @@ fn rewrite(html: &str) -> Result<String, RewritingError> {
             Ok(())
         }))
         .append_element_content_handler(element!("object", |player| {
-            match Player::of(player) {
-                Some(found) => put(player, Some(found), false),
+            if let Some(found) = Player::of(player) {
+                put(player, Some(found), false);
+            } else {
                 // What it plays may be said by what it holds.
-                None => {
-                    in_paragraph.take();
-                    player.remove_and_keep_content();
-                }
+                in_paragraph.take();
+                player.remove_and_keep_content();
             }
             Ok(())
         }))
