@@ -202,10 +202,10 @@ impl Open {
     fn start(&mut self, name: String) {
         if !self.is_foreign() {
             match name.as_str() {
-                "area" | "base" | "br" | "col" | "embed" | "hr" | "img" | "input" | "link" | "meta"
-                | "param" | "source" | "track" | "wbr" => return,
+                "area" | "base" | "br" | "col" | "embed" | "hr" | "img" | "input" | "link" | "meta" | "param"
+                | "source" | "track" | "wbr"
                 // These end by themselves, and their end tags often lack.
-                "p" | "li" | "dd" | "dt" => return,
+                | "p" | "li" | "dd" | "dt" => return,
                 "td" | "th" => self.end_up_to(&["tr", "tbody", "thead", "tfoot", "table", "template"]),
                 "tr" => self.end_up_to(&["tbody", "thead", "tfoot", "table", "template"]),
                 "tbody" | "thead" | "tfoot" | "caption" => self.end_up_to(&["table", "template"]),
