@@ -17,10 +17,10 @@ use support::blogosphere::{Answer, Blogosphere};
 use support::chromium::{self, Chromium, Finding};
 use support::{FETCH, Reply, Server, Voice};
 
-/// One for each way in that we know of. All of them do something where nobody sanitises; the third test shows it.
+/// One for each way in that we know of. All of them do something where nobody sanitises; the second test shows it.
 const OURS: [(&str, &str); 20] = [
     ("script", "<script>alert(1)</script>"),
-    ("nested script", "<scr<script>ipt>alert(2)</script>"),
+    ("script behind a bracket", "<<script>alert(2);//<</script>"),
     ("handler", "<img src=x onerror=alert(3)>"),
     ("handler of svg", "<svg/onload=alert(4)>"),
     ("link", "<a href=\"javascript:alert(5)\">a</a>"),
@@ -77,9 +77,11 @@ const OURS: [(&str, &str); 20] = [
     ),
 ];
 
-/// How many entries one hostile feed has, and how many documents stand in one page of frames.
+/// How many entries one hostile feed has, how many documents stand in one page of frames, and how many pieces of HTML
+/// in one document.
 const ENTRIES_OF_A_FEED: usize = 25;
 const FRAMES_OF_A_PAGE: usize = 100;
+const PIECES_OF_A_DOCUMENT: usize = 20;
 
 /// Our payloads and those of the corpus.
 fn payloads() -> Vec<(String, String)> {
@@ -227,13 +229,13 @@ fn polled(payloads: &[(String, String)]) -> (Voice, Blogosphere, usize) {
     (voice, blogs, given)
 }
 
-/// Documents laid out for the browser, without our Content-Security-Policy: pages at their own paths, pieces of HTML
-/// each in a document of its own.
+/// Documents laid out for the browser, without our Content-Security-Policy: pages at their own paths, and pieces of
+/// HTML as a reader of feeds would show them, some after another in one document.
 struct Stage {
     server: Blogosphere,
     paths: BTreeSet<String>,
-    /// Pieces of HTML that are there already, by where they are.
-    pieces: BTreeMap<String, String>,
+    /// Each once, however many outputs hold it.
+    pieces: BTreeSet<String>,
 }
 
 impl Stage {
@@ -241,62 +243,63 @@ impl Stage {
         Self {
             server: Blogosphere::start(),
             paths: BTreeSet::new(),
-            pieces: BTreeMap::new(),
+            pieces: BTreeSet::new(),
         }
     }
 
     fn page(&mut self, path: &str, reply: &Reply) {
-        let kind = vec![("Content-Type", reply.headers["content-type"].clone())];
-        self.server
-            .answer(path, Answer::Raw(200, kind, reply.body.clone().into_bytes()));
+        self.lay_out(path, &reply.headers["content-type"], reply.body.clone());
         self.paths.insert(path.to_owned());
     }
 
-    /// A piece of HTML, as a reader of feeds would show it. Equal pieces are shown once.
-    fn piece(&mut self, html: &str) -> String {
-        if let Some(path) = self.pieces.get(html) {
-            return path.clone();
-        }
-        let path = format!("/piece/{}", self.pieces.len());
-        let document = format!("<!doctype html><meta charset=utf-8><body>{html}");
-        let kind = vec![("Content-Type", "text/html; charset=utf-8".to_owned())];
-        self.server
-            .answer(&path, Answer::Raw(200, kind, document.into_bytes()));
-        self.paths.insert(path.clone());
-        self.pieces.insert(html.to_owned(), path.clone());
-        path
+    fn piece(&mut self, html: &str) {
+        self.pieces.insert(html.to_owned());
     }
 
-    /// Opens everything, so many documents at a time, and answers what they did.
-    fn inspect(&self, browser: &mut Chromium, at_once: usize) -> Vec<Finding> {
-        let paths: Vec<&String> = self.paths.iter().collect();
-        let mut findings = Vec::new();
-        for (number, paths) in paths.chunks(at_once).enumerate() {
+    fn lay_out(&self, path: &str, content_type: &str, body: String) {
+        let headers = vec![("Content-Type", content_type.to_owned())];
+        self.server
+            .answer(path, Answer::Raw(200, headers, body.into_bytes()));
+    }
+
+    /// Opens everything, so many pieces in a document, and tells what they did.
+    fn inspect(&self, browser: &mut Chromium, pieces_at_once: usize) -> Vec<String> {
+        let pieces: Vec<&String> = self.pieces.iter().collect();
+        let mut documents: BTreeMap<String, String> = self
+            .paths
+            .iter()
+            .map(|path| (self.server.url(path), path.clone()))
+            .collect();
+        for (number, pieces) in pieces.chunks(pieces_at_once).enumerate() {
+            let path = format!("/pieces/{number}");
+            let mut document = "<!doctype html><meta charset=utf-8><body>".to_owned();
+            for piece in pieces {
+                // None may reach over its end: the probe looks for each of these under the body.
+                write!(document, "<section>{piece}</section><hr class=end>").unwrap();
+            }
+            self.lay_out(&path, "text/html; charset=utf-8", document.clone());
+            documents.insert(self.server.url(&path), document);
+        }
+        let mut told = Vec::new();
+        let urls: Vec<&String> = documents.keys().collect();
+        for (number, urls) in urls.chunks(FRAMES_OF_A_PAGE).enumerate() {
             let mut page = "<!doctype html><title>Stage</title>".to_owned();
-            for path in paths {
-                let url = escape(&self.server.url(path));
+            for url in urls {
+                let url = escape(url);
                 write!(page, "<iframe data-stage=\"{url}\" src=\"{url}\"></iframe>").unwrap();
             }
             let path = format!("/stage/{number}");
-            let kind = vec![("Content-Type", "text/html".to_owned())];
-            self.server
-                .answer(&path, Answer::Raw(200, kind, page.into_bytes()));
-            findings.extend(browser.inspect(&self.server.url(&path), &self.server.url("/")));
-            for path in paths {
-                assert!(!self.server.requests(path).is_empty(), "{path} was opened");
+            self.lay_out(&path, "text/html", page);
+            for Finding { url, what } in browser.inspect(&self.server.url(&path), &self.server.url("/")) {
+                let document = documents.get(&url).map_or("", String::as_str);
+                told.push(format!("{url} {what}: {document}"));
             }
         }
-        findings
-    }
-
-    /// What stands at an address of the stage, for a message.
-    fn tell(&self, finding: &Finding) -> String {
-        let piece = self
-            .pieces
-            .iter()
-            .find(|(_, path)| self.server.url(path) == finding.url);
-        let html = piece.map_or("", |(html, _)| html.as_str());
-        format!("{} {}: {html}", finding.url, finding.what)
+        for url in urls {
+            let path = &url[self.server.url("").len()..];
+            assert!(!self.server.requests(path).is_empty(), "{path} was opened");
+        }
+        told
     }
 }
 
@@ -351,14 +354,11 @@ fn nothing_of_a_hostile_feed_runs_in_what_we_give_out() {
     if !chromium::is_there() {
         return;
     }
-    let begun = std::time::Instant::now();
     let payloads = payloads();
     let (voice, _blogs, given) = polled(&payloads);
-    eprintln!("TIME 0 {:?}", begun.elapsed());
     let server = voice.serve();
     let mut stage = Stage::new();
 
-    eprintln!("TIME 1 {:?}", begun.elapsed());
     // Every page.
     for path in [
         "/",
@@ -385,7 +385,6 @@ fn nothing_of_a_hostile_feed_runs_in_what_we_give_out() {
             &format!("/search?q={}", percent_encoded(payload)),
         );
     }
-    eprintln!("TIME 2 {:?}", begun.elapsed());
     let members = server.get("/members").body;
     let members: BTreeSet<&str> = members
         .split("href=\"/members/")
@@ -395,7 +394,6 @@ fn nothing_of_a_hostile_feed_runs_in_what_we_give_out() {
     for member in &members {
         walk(&server, &mut stage, &format!("/members/{member}"));
     }
-    eprintln!("TIME 3 {:?}", begun.elapsed());
     let entries = voice.exported();
     assert_eq!(entries.len(), given);
     // Most payloads come to the same out of two formats or three; so do their pages.
@@ -418,7 +416,6 @@ fn nothing_of_a_hostile_feed_runs_in_what_we_give_out() {
         stage.piece(entry["content_html"].as_str().unwrap());
     }
 
-    eprintln!("TIME 4 {:?}", begun.elapsed());
     // Every piece of HTML in feeds, exports and digests.
     let mut path = "/entries.json?limit=500".to_owned();
     loop {
@@ -429,7 +426,6 @@ fn nothing_of_a_hostile_feed_runs_in_what_we_give_out() {
         let Some(next) = page["next"].as_str() else { break };
         path = next[next.find("/entries.json").unwrap()..].to_owned();
     }
-    eprintln!("TIME 5 {:?}", begun.elapsed());
     for number in 1..=given.div_ceil(100) {
         let atom = server.get(&format!("/archive/{number}.atom")).body;
         let rss = server.get(&format!("/archive/{number}.rss")).body;
@@ -457,17 +453,15 @@ fn nothing_of_a_hostile_feed_runs_in_what_we_give_out() {
     pulldown_cmark::html::push_html(&mut rendered, pulldown_cmark::Parser::new(&markdown.body));
     stage.piece(&rendered);
 
-    eprintln!("TIME 6 {:?}", begun.elapsed());
-    assert!(stage.paths.len() > 2 * payloads.len() + members.len() + OURS.len());
-    let findings = stage.inspect(&mut Chromium::start(), FRAMES_OF_A_PAGE);
-    eprintln!("TIME 7 {:?}", begun.elapsed());
-    let told: Vec<String> = findings.iter().map(|finding| stage.tell(finding)).collect();
-    assert!(
-        told.is_empty(),
-        "{} of {} documents: {told:#?}",
-        told.len(),
-        stage.paths.len()
-    );
+    assert!(stage.paths.len() > payloads.len() + members.len() + OURS.len());
+    assert!(stage.pieces.len() > OURS.len(), "{} pieces", stage.pieces.len());
+    let told = stage.inspect(&mut Chromium::start(), PIECES_OF_A_DOCUMENT);
+    let shown: Vec<&str> = told
+        .iter()
+        .map(|told| &told[..told.floor_char_boundary(2_000)])
+        .take(20)
+        .collect();
+    assert!(told.is_empty(), "{} findings: {shown:#?}", told.len());
 }
 
 #[test]
@@ -485,18 +479,18 @@ fn every_payload_does_something_where_nobody_sanitises() {
             )
         });
     let mut browser = Chromium::start();
+    let mut idle = Vec::new();
     for (name, payload) in OURS
         .iter()
         .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
         .chain(known)
     {
         let mut stage = Stage::new();
-        let path = stage.piece(&payload);
-        let findings = stage.inspect(&mut browser, 1);
-        let url = stage.server.url(&path);
-        let did = findings
-            .iter()
-            .any(|finding| finding.url == url && !finding.what.starts_with("holds "));
-        assert!(did, "{name} did nothing: {findings:#?}");
+        stage.piece(&payload);
+        let told = stage.inspect(&mut browser, 1);
+        if told.iter().all(|told| told.contains(" holds ")) {
+            idle.push((name, told));
+        }
     }
+    assert!(idle.is_empty(), "these did nothing: {idle:#?}");
 }

@@ -113,6 +113,10 @@ impl Chromium {
         for domain in ["Page", "Runtime", "Debugger", "Network", "Log"] {
             chromium.call(&format!("{domain}.enable"), &json!({}));
         }
+        // That a script ran is seen without them, and some payloads would go on asking for ever.
+        let quiet =
+            format!("window.alert = window.confirm = window.prompt = () => {{}};\n//# sourceURL={OURS}");
+        chromium.call("Page.addScriptToEvaluateOnNewDocument", &json!({"source": quiet}));
         chromium
     }
 
@@ -246,9 +250,7 @@ impl Chromium {
     /// Opens a page of frames, tries everything in them that a reader could click, and answers what they did and
     /// what they hold that could run. `origin` is where they come from, and only pictures may come from elsewhere.
     pub(crate) fn inspect(&mut self, url: &str, origin: &str) -> Vec<Finding> {
-        let begun = Instant::now();
         self.open(url);
-        eprintln!("TIME open {:?} {} events", begun.elapsed(), self.events.len());
         let held = self.evaluate(&format!("({PROBE})()"));
         let mut findings: Vec<Finding> = held
             .as_array()
@@ -259,7 +261,6 @@ impl Chromium {
                 what: format!("holds {}", found[1].as_str().unwrap()),
             })
             .collect();
-        eprintln!("TIME probed {:?}", begun.elapsed());
         findings.extend(self.deeds(url, origin));
         findings
     }
@@ -345,6 +346,9 @@ impl Drop for Chromium {
 const PROBE: &str = r#"async () => {
     const found = [];
     const active = "script, base, meta[http-equiv], object, embed, applet, frame, frameset, iframe, [srcdoc], link[rel=import]";
+    // Of the prototype: a form hands out its fields under the names of its own properties.
+    const attribute = (element, name) => element && Element.prototype.getAttribute.call(element, name);
+    const names = element => Element.prototype.getAttributeNames.call(element);
     const web = address => /^(https?|mailto):$/.test(address.protocol);
     for (const frame of [...document.querySelectorAll("iframe[data-stage]")]) {
         const page = frame.contentDocument;
@@ -355,15 +359,20 @@ const PROBE: &str = r#"async () => {
             if (link && web(link)) click.preventDefault();
         });
         page.addEventListener("submit", submission => {
-            if (new URL(submission.target.action, page.baseURI).protocol.startsWith("http")) submission.preventDefault();
+            const action = attribute(submission.submitter, "formaction") ?? attribute(submission.target, "action") ?? "";
+            if (new URL(action, page.baseURI).protocol.startsWith("http")) submission.preventDefault();
         });
+        for (const end of page.querySelectorAll("hr.end")) {
+            if (end.parentNode !== page.body) found.push([url, "a piece that reaches over its end"]);
+        }
         for (const element of page.querySelectorAll(active)) found.push([url, element.outerHTML.slice(0, 200)]);
         for (const element of page.querySelectorAll("*")) {
-            for (const { name, value } of [...element.attributes]) {
+            for (const name of names(element)) {
+                const value = attribute(element, name);
                 const address = /^(href|src|action|formaction|data|poster|xlink:href|background|ping)$/.test(name);
                 if (name.startsWith("on")) {
                     found.push([url, `${name}=${value.slice(0, 200)}`]);
-                    element.dispatchEvent(new Event(name.slice(2)));
+                    EventTarget.prototype.dispatchEvent.call(element, new Event(name.slice(2)));
                 } else if (address && !/^(https?|mailto):$/.test(new URL(value, page.baseURI).protocol)) {
                     found.push([url, `${name}=${value.slice(0, 200)}`]);
                 }
