@@ -127,7 +127,7 @@ thread_local! {
 }
 
 /// Makes raw markup safe. Relative addresses are resolved against `base`.
-pub(crate) fn sanitize(raw: &str, base: Option<&Url>) -> SafeHtml {
+pub fn sanitize(raw: &str, base: Option<&Url>) -> SafeHtml {
     BASE.set(base.cloned());
     POLICY.with_borrow_mut(|policy| {
         policy.url_relative(base.map_or(UrlRelative::Deny, |base| {
