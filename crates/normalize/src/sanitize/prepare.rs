@@ -39,6 +39,10 @@ static PICTURE_NEEDLES: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("five dozen short literals make an automaton")
 });
 
+/// One literal, which this finds several times faster than the standard library.
+static XML_LANGUAGE: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(["xml:lang"]).expect("a short literal makes an automaton"));
+
 /// What a glance at the markup says of the work to be done on it.
 #[derive(Default)]
 struct Survey {
@@ -83,7 +87,7 @@ fn survey(html: &str) -> Survey {
             _ => {}
         }
     }
-    survey.rewrite |= html.contains("xml:lang");
+    survey.rewrite = survey.rewrite || XML_LANGUAGE.is_match(html);
     survey
 }
 
