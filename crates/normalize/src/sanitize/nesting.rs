@@ -53,7 +53,7 @@ pub(super) fn is_settled(html: &str) -> bool {
             _ => true,
         };
         let fits =
-            fits && (!closes_paragraph(name) || !is_open(&open, "p")) && is_under(name, open.last().copied());
+            fits && (!is_open(&open, "p") || !closes_paragraph(name)) && is_under(name, open.last().copied());
         if !fits {
             return false;
         }

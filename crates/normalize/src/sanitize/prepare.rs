@@ -47,6 +47,8 @@ static XML_LANGUAGE: LazyLock<AhoCorasick> =
 #[derive(Default)]
 struct Survey {
     highest_heading: Option<u8>,
+    /// Where the levels of headings stand, of start and end tags.
+    levels: Vec<usize>,
     /// There is a picture or a player to look at.
     rewrite: bool,
     /// There is something for browsers without scripts.
@@ -70,6 +72,12 @@ fn survey(html: &str) -> Survey {
                 if let Some(level) = heading_level(bytes) {
                     survey.highest_heading =
                         Some(survey.highest_heading.map_or(level, |highest| highest.min(level)));
+                    survey.levels.push(html.len() - rest.len() + 1);
+                }
+            }
+            Some(b'/') => {
+                if heading_level(&bytes[1..]).is_some() {
+                    survey.levels.push(html.len() - rest.len() + 2);
                 }
             }
             Some(b'i') if named("img") => {
@@ -111,14 +119,15 @@ fn starts_with_empty_line(after_tag: &str) -> bool {
 pub(super) fn prepare(raw: &str) -> Cow<'_, str> {
     let survey = survey(raw);
     let mut html = Cow::Borrowed(raw);
+    // First, as long as everything stands where it stood.
+    if let Some(level) = survey.highest_heading.filter(|&level| level < HIGHEST_HEADING) {
+        html = Cow::Owned(lower_headings(raw, &survey.levels, HIGHEST_HEADING - level));
+    }
     if survey.fallbacks {
         html = Cow::Owned(without_scripts(&html));
     }
     if survey.empty_lines {
         html = Cow::Owned(without_empty_lines(&html));
-    }
-    if let Some(level) = survey.highest_heading.filter(|&level| level < HIGHEST_HEADING) {
-        html = Cow::Owned(lower_headings(&html, HIGHEST_HEADING - level));
     }
     if (survey.rewrite || survey.fallbacks)
         && let Ok(rewritten) = rewrite(&html)
@@ -146,22 +155,12 @@ pub(super) fn without_tags(html: &str) -> String {
 }
 
 /// Lowers every heading by so many levels, to the sixth at most.
-fn lower_headings(html: &str, by: u8) -> String {
-    let mut out = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        let name = at + 1 + usize::from(rest[at + 1..].starts_with('/'));
-        out.push_str(&rest[..name]);
-        let Some(level) = heading_level(&rest.as_bytes()[name..]) else {
-            rest = &rest[name..];
-            continue;
-        };
-        out.push('h');
-        out.push(char::from(b'0' + (level + by).min(6)));
-        rest = &rest[name + 2..];
+fn lower_headings(html: &str, levels: &[usize], by: u8) -> String {
+    let mut bytes = html.as_bytes().to_vec();
+    for &at in levels {
+        bytes[at] = (bytes[at] + by).min(b'6');
     }
-    out.push_str(rest);
-    out
+    String::from_utf8(bytes).expect("one digit for another")
 }
 
 /// Takes away the line ends at the start of each `pre`.
