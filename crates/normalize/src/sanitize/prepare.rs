@@ -75,10 +75,8 @@ fn survey(html: &str) -> Survey {
                     survey.levels.push(html.len() - rest.len() + 1);
                 }
             }
-            Some(b'/') => {
-                if heading_level(&bytes[1..]).is_some() {
-                    survey.levels.push(html.len() - rest.len() + 2);
-                }
+            Some(b'/') if heading_level(&bytes[1..]).is_some() => {
+                survey.levels.push(html.len() - rest.len() + 2);
             }
             Some(b'i') if named("img") => {
                 let tag = tag();
