@@ -98,7 +98,7 @@ impl Dice {
 fn broken_markup_comes_to_rest() {
     let base = Url::parse("https://blog.example/2026/").unwrap();
     let rounds = option_env!("VOICE_MUTATIONS").map_or(4_000, |rounds| rounds.parse().unwrap());
-    let mut dice = Dice(0x5eed_0f_ab1e_0001);
+    let mut dice = Dice(0x5eed_0fab_1e00_0001);
     for _ in 0..rounds {
         let mut raw = String::new();
         for _ in 0..=dice.throw(24) {
