@@ -70,7 +70,7 @@ fn main() {
             let length: usize = posts.iter().map(|post| work(post)).sum();
             assert!(length > 0, "the posts hold something");
         }
-        cpu_time(start) - begun
+        cpu_time(start).saturating_sub(begun)
     };
     let (mut whole, mut alone) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..TURNS {
