@@ -39,4 +39,5 @@ pub use evaluate::{Evaluation, HashtagMeasure, LabelledPost, Measure, evaluate};
 pub use hashtag::hashtags;
 pub use identity::{Match, entry_key, match_entries};
 pub use problem::{Problem, Severity};
+pub use sanitize::sanitize;
 pub use tag::Tagger;
