@@ -108,8 +108,9 @@ pub fn evaluate(posts: &[LabelledPost], tagger: &Tagger) -> Evaluation {
     let mut exact = 0;
     for post in posts {
         let title = plain_title(&post.title, false).unwrap_or_default();
-        let text = plain_text(sanitize(&post.html, None).as_str());
-        let mut found_tags = hashtags(&title, &text);
+        let safe_html = sanitize(&post.html, None);
+        let text = plain_text(safe_html.as_str());
+        let mut found_tags = hashtags(&title, &text, safe_html.as_str());
         let found = tagger.tag(&title, &text, &post.categories, &found_tags);
         let found: Vec<&str> = found.iter().map(|topic| topic.slug.as_str()).collect();
         let labelled = unique(&post.topics);

@@ -37,4 +37,4 @@ pub use evaluate::{Evaluation, HashtagMeasure, LabelledPost, Measure, evaluate};
 pub use hashtag::hashtags;
 pub use identity::{Match, entry_key, match_entries};
 pub use problem::{Problem, Severity};
-pub use tag::Tagger;
+pub use tag::{Found as FoundWords, Tagger, Verdict, Weighed};
