@@ -27,7 +27,18 @@ pub struct TopicRules {
     pub hashtags: Vec<String>,
     /// The feed's own categories that give the topic by themselves.
     pub categories: Vec<String>,
-    /// Whether the topic says what kind of a post it is, like a report of an event: then it neither outweighs
-    /// other topics nor is outweighed.
-    pub beside: bool,
+    /// How it stands to the other topics of a post.
+    pub role: TopicRole,
+}
+
+/// How a topic stands to the other topics of a post, when it is told which of them are main subjects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TopicRole {
+    /// A main subject: it outweighs others and may be outweighed.
+    #[default]
+    Subject,
+    /// A section is enough for it: it may outweigh others and is never outweighed.
+    Section,
+    /// It says what kind of a post this is, such as a report of an event: it neither outweighs nor is outweighed.
+    Form,
 }

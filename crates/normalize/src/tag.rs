@@ -12,10 +12,9 @@
 //! of its `hashtags` earns [`HASHTAGGED`], which wants company.
 //!
 //! A topic holds from [`ENOUGH`] points on, with two conditions that keep main subjects from mentions. It
-//! is not outweighed: it has [`SHARE`] of the points of the strongest workstream or theme, its own family
-//! aside. And if it `needs` words, one of them stands in the post, so that a recipe is not the making of a public
-//! service. Topics that say what kind of a post it is (`beside`: a report of an event) neither outweigh nor are
-//! outweighed.
+//! is not outweighed: it has [`SHARE`] of the points of the strongest topic outside its own family, unless its role
+//! is a section or a form ([`model::TopicRole`]). And if it `needs` words, one of them stands in the post, so that a
+//! recipe is not the making of a public service.
 //!
 //! So a weight reads: 1.2 in the title alone is enough; in a short text, 3 needs to be said twice; 1 needs company.
 //! That also is how a project is told from a mention of its name: with a weight of 2 it holds when the title names it
@@ -28,7 +27,7 @@
 mod fold;
 mod phrases;
 
-use model::{Evidence, EvidencePlace, Topic, TopicMatch, TopicSource};
+use model::{Evidence, EvidencePlace, Topic, TopicMatch, TopicRole, TopicSource};
 use serde::Serialize;
 
 use crate::hashtag::{folded_tag, occurrences};
@@ -76,7 +75,7 @@ struct TopicNames {
     /// Folded.
     categories: Vec<String>,
     needs_words: bool,
-    beside: bool,
+    role: TopicRole,
 }
 
 /// What a phrase does.
@@ -185,7 +184,7 @@ impl Tagger {
                 .map(|name| folded_name(name))
                 .collect(),
             needs_words: !topic.rules.needs.is_empty(),
-            beside: topic.rules.beside,
+            role: topic.rules.role,
         };
         Self {
             topics: topics.iter().map(names).collect(),
@@ -357,7 +356,9 @@ impl Tagger {
             let parent = self.topics[at].parent;
             (0..self.topics.len())
                 .filter(|&other| other != at && Some(other) != parent)
-                .filter(|&other| self.topics[other].parent.is_none() && !self.topics[other].beside)
+                .filter(|&other| {
+                    self.topics[other].parent.is_none() && self.topics[other].role != TopicRole::Form
+                })
                 .filter(|&other| account.met[other])
                 .max_by(|&a, &b| account.points[a].total_cmp(&account.points[b]))
         };
@@ -370,7 +371,10 @@ impl Tagger {
                     Verdict::LacksNeededWords
                 } else {
                     match strongest_but(at) {
-                        Some(other) if !self.topics[at].beside && points < account.points[other] * SHARE => {
+                        Some(other)
+                            if self.topics[at].role == TopicRole::Subject
+                                && points < account.points[other] * SHARE =>
+                        {
                             Verdict::Outweighed(self.topics[other].slug.clone())
                         }
                         _ => Verdict::Holds,
@@ -604,22 +608,20 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_beside_others_neither_outweighs_nor_is_outweighed() {
-        let rules = |beside| TopicRules {
-            beside,
-            ..topic("event", None, &[("festival", 9.0)]).rules
-        };
-        let with = |beside| {
-            let mut topics = vec![topic("skills", None, &[("mentor*", 1.5)])];
-            topics.push(Topic {
-                rules: rules(beside),
-                ..topic("event", None, &[])
-            });
-            let matches = Tagger::new(&topics).tag("Mentors at the festival", "", &[], &[]);
+    fn roles_say_what_outweighs_what() {
+        let with = |role| {
+            let mut festival = topic("festival", None, &[("festival", 9.0)]);
+            festival.rules.role = role;
+            let mut seat = topic("seat", None, &[("seat*", 1.5)]);
+            seat.rules.role = role;
+            let mentors = topic("skills", None, &[("mentor*", 1.5)]);
+            let matches =
+                Tagger::new(&[mentors, festival, seat]).tag("Mentors, seats, festival", "", &[], &[]);
             matches.into_iter().map(|topic| topic.slug).collect::<Vec<_>>()
         };
-        assert_eq!(with(false), ["event"]);
-        assert_eq!(with(true), ["skills", "event"]);
+        assert_eq!(with(TopicRole::Subject), ["festival"]);
+        assert_eq!(with(TopicRole::Section), ["festival", "seat"]);
+        assert_eq!(with(TopicRole::Form), ["skills", "festival", "seat"]);
     }
 
     #[test]
