@@ -21,7 +21,7 @@ pub struct TopicRules {
     /// Phrases with their weights; one below 0 speaks against the topic. A phrase matches whole words, case and
     /// accents aside; a word that ends in `*` matches every word that begins so, and the other way about.
     pub phrases: Vec<(String, f64)>,
-    /// Words of which one has to stand in the post, written like phrases; empty asks for none.
+    /// Words of which some have to stand in the post, written like phrases; empty asks for none.
     pub needs: Vec<String>,
     /// Hashtags that speak for the topic: lower case, without `#`, with `*` at the end for all that begin so.
     pub hashtags: Vec<String>,

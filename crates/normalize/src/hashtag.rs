@@ -125,13 +125,19 @@ fn may_begin(before: &str) -> bool {
     let Some(last) = word.chars().next_back() else {
         return true;
     };
-    if last.is_alphanumeric() || matches!(last, '&' | '#' | '=') {
+    if last.is_alphanumeric() || matches!(last, '&' | '#' | '=' | '{') {
         return false;
     }
     let is_address = word.contains("://")
         || word.contains("www.")
-        || (word.contains('/') && (word.starts_with('/') || word.contains('.')));
+        || (word.contains('/') && (word.contains('.') || is_path(word)));
     !is_address
+}
+
+/// Whether a word is the path of an address, perhaps in brackets, rather than one thing / another.
+fn is_path(word: &str) -> bool {
+    let word = word.trim_start_matches(['(', '[', '<', '"', '\'', '“', '‘']);
+    word.starts_with('/') && word.len() > 1
 }
 
 /// Whether a "hashtag" is a colour: 3, 6 or 8 hexadecimal digits, where one is a number, all are the same
@@ -196,13 +202,14 @@ mod tests {
             ),
             ("(#opendata), “#OpenData” and #OpenData’s friends", &["opendata"]),
             ("#one/#two#three 🎉#four", &["four", "one", "three", "two"]),
+            ("either /#one or (#two / #three)", &["one", "three", "two"]),
             (
                 "end#no *#bold* “#quoted”! –#dash—#dash2, #it's [#link]",
                 &["bold", "dash", "dash2", "it", "link", "quoted"],
             ),
             ("Weeknotes #17, #1, C#, F# x#y, &#39; &#x27;", &[]),
             (
-                "https://example.org/#top example.org/a/#top page.html#top /#top",
+                "https://example.org/#top example.org/a/#top page.html#top (/a/#top) /a#top {#top}",
                 &[],
             ),
             ("?q=#no ## no #- #_", &[]),

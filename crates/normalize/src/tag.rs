@@ -13,8 +13,8 @@
 //!
 //! A topic holds from [`ENOUGH`] points on, with two conditions that keep main subjects from mentions. It
 //! is not outweighed: it has [`SHARE`] of the points of the strongest topic outside its own family, unless its role
-//! is a section or a form ([`model::TopicRole`]). And if it `needs` words, one of them stands in the post, so that a
-//! recipe is not the making of a public service.
+//! is a section or a form ([`model::TopicRole`]). And if it `needs` words, one of them stands in the title, or in the
+//! text once for every [`NEEDED_EVERY`] words, so that a recipe is not the making of a public service.
 //!
 //! So a weight reads: 1.2 in the title alone is enough; in a short text, 3 needs to be said twice; 1 needs company.
 //! That also is how a project is told from a mention of its name: with a weight of 2 it holds when the title names it
@@ -52,6 +52,8 @@ const LEAD_WORDS: usize = 80;
 const ENOUGH: f64 = 3.5;
 /// Which part of the strongest topic's points a topic needs.
 const SHARE: f64 = 0.5;
+/// For how many words of a text one of the words that a topic needs has to stand there.
+const NEEDED_EVERY: usize = 600;
 /// How many words of evidence a topic shows at most.
 const EVIDENCE: usize = 5;
 /// How much of a text is looked at.
@@ -297,12 +299,17 @@ impl Tagger {
             earned: self.topics.iter().map(|_| Vec::new()).collect(),
             met: self.topics.iter().map(|topic| !topic.needs_words).collect(),
         };
+        let mut needed = vec![0; self.topics.len()];
         for (place, part) in &parts {
             for hits in self.phrases.hits(part).chunk_by(|a, b| a.phrase == b.phrase) {
                 let first = hits[0];
                 let Rule { topic, weight } = self.rules[first.phrase as usize];
                 let Some(weight) = weight else {
-                    account.met[topic] |= *place != EvidencePlace::Category;
+                    match place {
+                        EvidencePlace::Title => account.met[topic] = true,
+                        EvidencePlace::Body => needed[topic] += hits.len(),
+                        EvidencePlace::Category | EvidencePlace::Hashtag => {}
+                    }
                     continue;
                 };
                 let strength = match place {
@@ -323,6 +330,9 @@ impl Tagger {
                     },
                 );
             }
+        }
+        for (met, needed) in account.met.iter_mut().zip(needed) {
+            *met |= needed > 0 && needed * NEEDED_EVERY >= body.word_count();
         }
         let category_names: Vec<String> = categories.iter().map(|name| folded_name(name)).collect();
         for (at, topic) in self.topics.iter().enumerate() {
@@ -643,6 +653,15 @@ mod tests {
         assert_eq!(verdict("A prototype", "for councils", &[]), Verdict::Holds);
         assert_eq!(verdict("A public service prototype", "", &[]), Verdict::Holds);
         assert_eq!(verdict("", "councils", &[]), Verdict::TooWeak);
+        let long = |councils: &str| format!("{councils} {}", padding(900));
+        assert_eq!(
+            verdict("A prototype", &long("for councils"), &[]),
+            Verdict::LacksNeededWords
+        );
+        assert_eq!(
+            verdict("A prototype", &long("council, councils"), &[]),
+            Verdict::Holds
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! description = "…"
 //! parent = "…"                     # optional
 //! phrases = [["participatory budgeting", 3.0], "scrutiny", ["councillor*", 1.0]]
-//! needs = ["council*", "citizen*"]  # optional: one of these has to stand in the post as well
+//! needs = ["council*", "citizen*"]  # optional: such words have to stand in the post as well
 //! hashtags = ["notwestminster*"]
 //! categories = ["democracy"]
 //! role = "subject"                 # or "section", or "form": how it stands to the other topics of a post

@@ -139,7 +139,9 @@ fn in_words(text: &mut String, post: &ReadPost, weighed: &[Weighed], all: bool) 
         let verdict = match &topic.verdict {
             Verdict::Holds => "holds".to_owned(),
             Verdict::HoldsByChild(child) => format!("holds, as {child} does"),
-            Verdict::LacksNeededWords => "does not hold: none of the words that it needs is there".to_owned(),
+            Verdict::LacksNeededWords => {
+                "does not hold: the words that it needs are not there, or too few".to_owned()
+            }
             Verdict::Outweighed(by) => format!("does not hold: {by} has more than twice the points"),
             Verdict::TooWeak => "does not hold".to_owned(),
         };
