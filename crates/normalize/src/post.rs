@@ -3,7 +3,6 @@
 
 use serde::Deserialize;
 
-use crate::entities::decode_references;
 use crate::hashtag::hashtags;
 use crate::sanitize::sanitize;
 use crate::tag::{Tagger, Weighed};
@@ -58,15 +57,15 @@ impl LabelledPost {
             .into_iter()
             .find_map(|name| element(page, name))
             .map_or(page, |(inside, _)| inside);
-        let (title, html) = match element(body, "h1") {
-            Some((title, (start, end))) => (title, [&body[..start], &body[end..]].concat()),
-            None => {
+        let (title, html) = element(body, "h1").map_or_else(
+            || {
                 let title = element(page, "title").map_or("", |(title, _)| title);
                 (title, body.to_owned())
-            }
-        };
+            },
+            |(title, (start, end))| (title, [&body[..start], &body[end..]].concat()),
+        );
         Self {
-            title: plain_text(&decode_references(sanitize(title, None).as_str())),
+            title: plain_title(title, true).unwrap_or_default(),
             html,
             ..Self::default()
         }

@@ -215,3 +215,70 @@ fn evaluate(options: &Options, topics: &[Topic], file: &Path) -> anyhow::Result<
     );
     Ok(output::print(&text)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, text: &str) -> anyhow::Result<Vec<String>> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join(name);
+        std::fs::write(&file, text)?;
+        Ok(posts_of(&file)?
+            .into_iter()
+            .map(|post| post.read().title)
+            .collect())
+    }
+
+    #[test]
+    fn a_file_is_what_its_name_or_its_beginning_says() {
+        let html = "<html><body><h1>A page</h1><p>x";
+        let json = "{\"title\": \"One\"}\n\n{\"title\": \"Two\", \"html\": \"<p>x</p>\", \"more\": 1}\n";
+        for (name, text, titles) in [
+            ("post.html", html, &["A page"][..]),
+            ("post", html, &["A page"]),
+            ("post.txt", "<b> is bold\ntext", &["<b> is bold"]),
+            ("post", "A text\n\nof words", &["A text"]),
+            ("post.jsonl", json, &["One", "Two"]),
+            ("post", json, &["One", "Two"]),
+        ] {
+            assert_eq!(read(name, text).unwrap(), titles, "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let error = read("posts.jsonl", "{\"title\": \"One\"}\n{\"title\": 2}").unwrap_err();
+        assert!(
+            format!("{error:#}").contains("posts.jsonl:2: this is no post"),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn says_what_holds_what_nearly_holds_and_why() {
+        let topics = registry::builtin_topics();
+        let tagger = Tagger::new(&topics);
+        let post = LabelledPost::from_text("Our councillors\nLocal democracy, and an unconference. #tag");
+        let read = post.read();
+        let explained = |all| {
+            let mut text = String::new();
+            in_words(&mut text, &read, &read.explain(&tagger), all);
+            text
+        };
+        let text = explained(false);
+        for line in [
+            "Our councillors, 6 words\nhashtags: #tag\n",
+            "  democracy: holds; ",
+            "  title     councillors\n",
+            "  body      Local democracy\n",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        assert!(!text.contains("skills") && explained(true).contains("skills: does not hold; "));
+        let nothing = LabelledPost::from_text("Tea\nMilk").read();
+        let mut text = String::new();
+        in_words(&mut text, &nothing, &nothing.explain(&tagger), false);
+        assert!(text.contains("no topic holds or nearly holds"), "{text}");
+    }
+}
