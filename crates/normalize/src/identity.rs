@@ -24,6 +24,9 @@ pub enum Match {
     Same(i64),
     /// The known entry with this number, otherwise than it was.
     Changed(i64),
+    /// Nothing to keep: the entry says nothing at all, or only what another in the same document says; or the
+    /// document broke off in it and it was known whole.
+    Nothing,
 }
 
 /// The key of an entry that the store has not seen: 16 characters of `[a-z2-7]`, the same for the same feed and
@@ -83,11 +86,14 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
         }
         match_hashed(&gone, found, &mut partners);
     }
+    let mut seen = HashSet::new();
     found
         .iter()
         .zip(partners)
         .map(|(entry, partner)| match partner {
+            _ if entry.says_nothing() || !seen.insert(entry.source_id.as_str()) => Match::Nothing,
             None => Match::New,
+            Some(_) if entry.is_partial() => Match::Nothing,
             Some(known) if known.fingerprint == entry.fingerprint && known.source_id == entry.source_id => {
                 Match::Same(known.id)
             }
@@ -159,9 +165,9 @@ pub(crate) fn hashed_id(parts: [Option<&str>; 3]) -> String {
 
 /// Makes identities unique within a document: one that stands more than once (a guid shared by all) gets the link
 /// for all of them, so that it stays the same when entries come and go; if that does not tell them apart, the
-/// fingerprint too. Returns the entries, counted from 1, whose guid or link stood more than once; exact
-/// duplicates are left out of `entries`.
-pub(crate) fn make_unique(entries: &mut Vec<RawEntry>) -> Vec<usize> {
+/// fingerprint too. Exact duplicates keep the identity that they share. Returns the entries, counted from 1, whose
+/// guid or link stood more than once.
+pub(crate) fn make_unique(entries: &mut [RawEntry]) -> Vec<usize> {
     let repeated = |entries: &[RawEntry]| -> Vec<usize> {
         let mut counts: HashMap<&str, u32> = HashMap::with_capacity(entries.len());
         for entry in entries {
@@ -187,8 +193,6 @@ pub(crate) fn make_unique(entries: &mut Vec<RawEntry>) -> Vec<usize> {
             let entry = &mut entries[at];
             entry.source_id = format!("{}\n{}", entry.source_id, entry.fingerprint);
         }
-        let mut seen = HashSet::new();
-        entries.retain(|entry| seen.insert(entry.source_id.clone()));
     }
     shared.into_iter().map(|at| at + 1).collect()
 }
@@ -319,7 +323,9 @@ mod tests {
             [Match::Same(1), Match::Same(0)]
         );
         // The very same entry twice is one.
-        assert_eq!(rss(&[items[0], items[0]]).len(), 1);
+        let twice = rss(&[items[0], items[0]]);
+        assert_eq!(twice[0].source_id, twice[1].source_id);
+        assert_eq!(match_entries(&[], &twice), [Match::New, Match::Nothing]);
     }
 
     #[test]

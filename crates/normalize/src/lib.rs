@@ -10,24 +10,30 @@
 //! To teach it a further breakage of feeds, see `repair`; a further date, `dates`; a further format feed-rs does
 //! not know, turn it into one that it does in `repair`.
 
+mod base64;
 mod dates;
 mod decode;
+mod dialect;
 mod discover;
 mod document;
+mod element;
 mod entities;
 mod entry;
 mod error;
 mod evaluate;
 mod hashtag;
 mod identity;
-mod origin;
+mod json_feed;
+mod library;
 mod parse;
-mod problem;
+pub mod problem;
+mod reader;
 mod repair;
 mod sanitize;
 mod summary;
 mod tag;
 mod text;
+mod xml;
 
 pub use discover::{Candidate, CandidateKind, discover};
 pub use document::{Document, Format, Source, read};
