@@ -145,13 +145,13 @@ impl Reading {
             (Media | Itunes, "title") => keep_first(&mut found.titles[1], title(field, self.is_atom)),
             (Feed, "link") => self.links(field, scope),
             (Feed, "guid" | "id") => {
-                if let Some(id) = field.text() {
-                    let stated = field.attribute("isPermaLink");
-                    if name == "guid" && stated.is_none_or(|stated| stated.eq_ignore_ascii_case("true")) {
-                        found.permalink = Some(scope.address(&id));
-                    }
-                    entry.id = id;
+                let Some(id) = field.text() else { return };
+                // An absolute address is the permalink whatever is said of it; a relative one if that is said.
+                let stated = field.attribute("isPermaLink");
+                if stated.is_some_and(|stated| stated.eq_ignore_ascii_case("true")) && !id.contains(':') {
+                    found.permalink = Some(scope.address(&id));
                 }
+                entry.id = id;
             }
             (Content, "encoded") | (Feed, "fullitem") => found.bodies.extend(html(field)),
             (Feed | Xhtml, "body") | (Xhtml, "div") => found.bodies.extend(markup(field)),

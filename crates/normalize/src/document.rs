@@ -87,6 +87,12 @@ pub struct Document {
 }
 
 impl Document {
+    /// Whether the document broke off: what it does not show may well be there.
+    pub fn is_truncated(&self) -> bool {
+        let cut = [problem::TRUNCATED.code, problem::TOO_LARGE.code];
+        self.problems.iter().any(|problem| cut.contains(&problem.code))
+    }
+
     /// Adds a problem for entries dated after `now`; reading a document knows no clock.
     pub fn note_future_dates(&mut self, now: DateTime<Utc>) {
         let future = numbers(&self.entries, |entry| entry.published.is_some_and(|at| at > now));

@@ -25,7 +25,8 @@ pub struct RawEntry {
     pub link: Option<String>,
     /// [`model::link_key`] of the link.
     pub link_key: Option<String>,
-    /// Hash of all the feed says of it but its dates.
+    /// Hash of all the feed says of it but its dates; then, after a hyphen, of its words alone, if they are enough to
+    /// tell it by.
     pub fingerprint: String,
     /// What the feed says, in the future too; years before 1900 or after 2100 are `None`.
     pub published: Option<DateTime<Utc>>,
@@ -101,8 +102,9 @@ impl RawEntry {
         let media = entry.media;
         let link_text = link.as_ref().map(Url::as_str);
         let text = [&title, &content, &summary].map(|raw| raw.as_ref().map_or("", Raw::as_str));
-        let fingerprint = digest(
-            text.into_iter()
+        let whole = digest(
+            text.iter()
+                .copied()
                 .chain([link_text.unwrap_or_default(), "authors"])
                 .chain(authors.iter().map(String::as_str))
                 .chain(["categories"])
@@ -110,6 +112,14 @@ impl RawEntry {
                 .chain(["media"])
                 .chain(media.iter().map(String::as_str)),
         );
+        let words = words_hash(
+            text[0],
+            [text[1], text[2]]
+                .iter()
+                .max_by_key(|body| body.len())
+                .unwrap_or(&""),
+        );
+        let fingerprint = format!("{whole}-{words}");
         let source_id = match (guid, link_text) {
             ("", Some(link)) => link.to_owned(),
             ("", None) => hashed_id([
@@ -231,6 +241,26 @@ impl RawEntry {
     }
 }
 
+/// Hash of the letters of a title and a body, markup, spaces and punctuation aside; empty for a short body, which two
+/// posts may have in common.
+fn words_hash(title: &str, body: &str) -> String {
+    const ENOUGH: usize = 100;
+    let mut letters = Vec::with_capacity(body.len());
+    let mut markup = false;
+    for byte in body.bytes() {
+        match byte {
+            b'<' => markup = true,
+            b'>' => markup = false,
+            _ if !markup && (byte.is_ascii_alphanumeric() || !byte.is_ascii()) => letters.push(byte),
+            _ => {}
+        }
+    }
+    if letters.len() < ENOUGH {
+        return String::new();
+    }
+    digest([title, &String::from_utf8_lossy(&letters)])
+}
+
 /// Hash of what readers see, white space and tracking parameters aside.
 fn substance(title: Option<&str>, text: &str, link_key: Option<&str>) -> String {
     // Plain text is folded but for its line ends.
@@ -266,7 +296,7 @@ pub(crate) fn web_address(href: &str, base: Option<&Url>) -> Option<Url> {
 /// The original: the alternate link, preferably to a page, and the last of several, as readers have always done;
 /// else a guid that is an address; else where the content lies.
 fn link(entry: &parse::Entry, guid: &str, context: &Context<'_>) -> Option<Url> {
-    let base = context.feed_url;
+    let base = context.feed_url.or(context.site);
     let is_page = |link: &&Link| link.kind.as_deref().is_none_or(|kind| kind.contains("html"));
     let alternate = || entry.links.iter().rev().filter(|link| link.rel.is_none());
     alternate()

@@ -45,8 +45,8 @@ pub fn entry_key(feed_url: &str, source_id: &str) -> String {
 
 /// Matches what a poll found with what is known of the feed, withdrawn entries included: by identity; else by
 /// link, where it stands once on either side and the feed no longer has the known identity (new guids, a move to
-/// https); else, without guid and link, by two of title, content and date. One known entry matches one found
-/// entry at most. The answers stand in the order of `found`.
+/// https); else by its words, under the same rule (a permalink that was edited, a blog that moved); else, without
+/// guid and link, by two of title, content and date. One known entry matches one found entry at most. The answers stand in the order of `found`.
 pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
     let by_id: HashMap<&str, &KnownEntry> = known
         .iter()
@@ -84,6 +84,7 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
                 .and_then(|key| *known_links.get(key)?)
                 .filter(|known| !found_ids.contains(known.source_id.as_str()));
         }
+        match_words(&gone, found, &mut partners);
         match_hashed(&gone, found, &mut partners);
     }
     let mut seen = HashSet::new();
@@ -100,6 +101,36 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
             Some(known) => Match::Changed(known.id),
         })
         .collect()
+}
+
+/// Matches entries that say word for word what one says that is gone.
+fn match_words<'k>(gone: &[&'k KnownEntry], found: &[RawEntry], partners: &mut [Option<&'k KnownEntry>]) {
+    let taken: HashSet<i64> = partners.iter().flatten().map(|known| known.id).collect();
+    let known_words = unique(
+        gone.iter()
+            .filter(|known| !taken.contains(&known.id))
+            .filter_map(|known| Some((words(&known.fingerprint)?, *known))),
+    );
+    let found_words = unique(
+        found
+            .iter()
+            .filter_map(|entry| Some((words(&entry.fingerprint)?, entry))),
+    );
+    for (entry, partner) in found.iter().zip(partners) {
+        if partner.is_none() {
+            *partner = words(&entry.fingerprint)
+                .filter(|&words| found_words.get(words).is_some_and(Option::is_some))
+                .and_then(|words| *known_words.get(words)?);
+        }
+    }
+}
+
+/// The part of a fingerprint that speaks of the words; `None` if they are too few.
+fn words(fingerprint: &str) -> Option<&str> {
+    fingerprint
+        .split_once('-')
+        .map(|(_, words)| words)
+        .filter(|words| !words.is_empty())
 }
 
 /// Matches edited entries that have nothing but their words and date.

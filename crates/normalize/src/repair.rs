@@ -330,7 +330,10 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                 let picture = name == "image" && open.last() != Some(&"channel");
                 // Atom links by attribute, RSS by text; who does otherwise is not understood.
                 let links = name != "link" || tag.contains("href=") == (root.format == Format::Atom);
-                if tag.contains("xml") || tag.contains("xhtml") || picture || !links {
+                // A relative permalink, of which the library keeps no attribute.
+                let relative =
+                    name == "guid" && tag.contains("=\"true") && !rest[length..].starts_with("http");
+                if relative || tag.contains("xml") || tag.contains("xhtml") || picture || !links {
                     return None;
                 }
                 entries += usize::from(matches!(name, "item" | "entry"));
