@@ -513,7 +513,7 @@ fn atom_text(field: &Element<'_>) -> Option<Raw> {
     if mode == "base64" || !(is_html || is_text || mode == "escaped") {
         let bytes = base64::decode(&text)?;
         let text = String::from_utf8(bytes).ok()?;
-        return Some(if is_text {
+        return Some(if is_text && !is_html {
             Raw::Plain(text)
         } else {
             Raw::Html(text)

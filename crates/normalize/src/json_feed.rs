@@ -12,7 +12,7 @@ use crate::dates;
 use crate::document::Format;
 use crate::error::{Found, ReadError};
 use crate::parse::{Entry, Feed, Link, Raw};
-use crate::problem;
+use crate::problem::{self, Problem};
 
 /// Reads a document that begins with `{` or `[`.
 ///
@@ -20,29 +20,9 @@ use crate::problem;
 ///
 /// [`ReadError`] if it is no JSON, or JSON of another kind.
 pub(crate) fn read(text: &str, zone: Tz) -> Result<Feed, ReadError> {
-    let mut problems = Vec::new();
-    let document: Document = match parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let line = error.line();
-            let mended = if error.is_eof() {
-                problems.push(problem::TRUNCATED.of_line(0, line, 1));
-                completed(text).and_then(|text| parse(&text).ok())
-            } else {
-                problems.push(problem::BROKEN_ENTRY.of_line(0, line, 1));
-                without_broken_items(text)
-            };
-            let Some(document) = mended else {
-                return Err(if text.contains("jsonfeed.org/version") {
-                    ReadError::Malformed {
-                        reason: error.to_string(),
-                    }
-                } else {
-                    ReadError::NotAFeed { what: Found::Json }
-                });
-            };
-            document
-        }
+    let (document, mut problems) = match parse(text) {
+        Ok(document) => (document, Vec::new()),
+        Err(error) => mended(text, &error)?,
     };
     let version = document.version.as_str().unwrap_or_default();
     let known = version.contains("jsonfeed.org/version/");
@@ -68,6 +48,31 @@ pub(crate) fn read(text: &str, zone: Tz) -> Result<Feed, ReadError> {
         ttl: None,
         entries: items.into_iter().map(|item| item.entry(zone)).collect(),
         problems,
+    })
+}
+
+/// A document that is not quite JSON: with line ends and the like inside of texts, with items that are none, or
+/// broken off.
+fn mended(text: &str, error: &serde_json::Error) -> Result<(Document, Vec<Problem>), ReadError> {
+    let line = error.line();
+    let text = text.replace(|c: char| c < ' ', " ");
+    if let Ok(document) = parse(&text) {
+        return Ok((document, vec![problem::CONTROL_CHARACTER.of_line(0, line, 1)]));
+    }
+    if let Some(document) = without_broken_items(&text) {
+        return Ok((document, vec![problem::BROKEN_ENTRY.of_line(0, line, 1)]));
+    }
+    if let Some(document) =
+        completed(&text).and_then(|text| parse(&text).ok().or_else(|| without_broken_items(&text)))
+    {
+        return Ok((document, vec![problem::TRUNCATED.of_line(0, line, 1)]));
+    }
+    Err(if text.contains("jsonfeed.org/version") {
+        ReadError::Malformed {
+            reason: error.to_string(),
+        }
+    } else {
+        ReadError::NotAFeed { what: Found::Json }
     })
 }
 
