@@ -145,7 +145,7 @@ fn undo_second_encoding(text: &str) -> Option<String> {
         bytes.get(at + 1).is_some_and(|byte| (0x82..=0xb4).contains(byte))
             && bytes.get(at + 2).is_some_and(|byte| !byte.is_ascii())
     };
-    if !(0..bytes.len()).any(|at| bytes[at] == 0xc3 && is_suspect(at)) {
+    if !memchr::memchr_iter(0xc3, bytes).any(is_suspect) {
         return None;
     }
     let mut out = String::with_capacity(text.len());

@@ -11,13 +11,18 @@ use crate::dates::{self, FeedDate};
 use crate::document::Format;
 use crate::element::{Element, Node, Vocabulary};
 use crate::parse::{Entry, Feed, Link, Raw};
+use crate::problem;
 use crate::reader::{self, Receiver, Scope};
 use crate::repair::{Root, note_flaws, note_root};
 
 /// Reads a document from its root on; never fails.
 pub(crate) fn read(text: &str, root: &Root, url: Option<&Url>, zone: Tz) -> Feed {
+    let problems = note_root(text, root);
     let mut dialect = Dialect {
         zone,
+        is_old: problems
+            .iter()
+            .any(|problem| problem.code == problem::OLD_FORMAT.code),
         feed: Feed {
             format: root.format,
             title: None,
@@ -27,18 +32,34 @@ pub(crate) fn read(text: &str, root: &Root, url: Option<&Url>, zone: Tz) -> Feed
             authors: Vec::new(),
             ttl: None,
             entries: Vec::new(),
-            problems: note_root(text, root),
+            problems,
         },
+        unknown_types: Vec::new(),
+        naked: Vec::new(),
     };
     let mended = reader::read(text, root, url, &mut dialect);
-    let mut feed = dialect.feed;
+    let Dialect {
+        mut feed,
+        unknown_types,
+        naked,
+        ..
+    } = dialect;
     feed.problems.extend(note_flaws(text, mended));
+    feed.problems
+        .extend(problem::UNKNOWN_TYPE.of_entries(&unknown_types));
+    feed.problems.extend(problem::NAKED_MARKUP.of_entries(&naked));
     feed
 }
 
 struct Dialect {
     zone: Tz,
     feed: Feed,
+    /// Whether it is Atom 0.3, whose types are others.
+    is_old: bool,
+    /// Entries with a text of a type that Atom does not know.
+    unknown_types: Vec<usize>,
+    /// Entries with elements in a text of RSS.
+    naked: Vec<usize>,
 }
 
 impl Receiver for Dialect {
@@ -73,6 +94,15 @@ impl Receiver for Dialect {
         }
         for field in element.elements() {
             reading.field(field, &scope.enter(field));
+        }
+        let number = self.feed.entries.len() + 1;
+        let texts = || element.elements().filter(|field| is_text(field));
+        if !reading.is_atom {
+            self.naked
+                .extend(texts().any(Element::has_elements).then_some(number));
+        } else if !self.is_old {
+            self.unknown_types
+                .extend(texts().any(has_unknown_type).then_some(number));
         }
         self.feed.entries.push(reading.finish());
     }
@@ -328,6 +358,21 @@ impl Reading {
         entry.pictures.extend(found.thumbnails);
         entry
     }
+}
+
+/// Whether a field of an entry holds nothing but text.
+fn is_text(field: &Element<'_>) -> bool {
+    field.vocabulary == Vocabulary::Feed
+        && ["title", "summary", "description"]
+            .iter()
+            .any(|name| field.is(name))
+}
+
+/// Whether the type of a text construct is none of those of RFC 4287 section 3.1.1.
+fn has_unknown_type(field: &Element<'_>) -> bool {
+    field
+        .attribute("type")
+        .is_some_and(|kind| !matches!(kind, "text" | "html" | "xhtml"))
 }
 
 fn keep_first(known: &mut Option<Raw>, found: Option<Raw>) {

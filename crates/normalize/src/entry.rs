@@ -242,13 +242,15 @@ impl RawEntry {
 }
 
 /// Hash of the letters of a title and a body, markup, spaces and punctuation aside; empty for a short body, which two
-/// posts may have in common.
+/// posts may have in common. The beginning of a long one is enough.
 fn words_hash(title: &str, body: &str) -> String {
     const ENOUGH: usize = 100;
-    let mut letters = Vec::with_capacity(body.len());
+    const MOST: usize = 2_000;
+    let mut letters = Vec::with_capacity(MOST);
     let mut markup = false;
     for byte in body.bytes() {
         match byte {
+            _ if letters.len() == MOST => break,
             b'<' => markup = true,
             b'>' => markup = false,
             _ if !markup && (byte.is_ascii_alphanumeric() || !byte.is_ascii()) => letters.push(byte),

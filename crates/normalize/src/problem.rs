@@ -206,6 +206,14 @@ kinds! {
     NO_ROOT: Warning "no-root"
         "The element around the feed is missing."
         "Put <rss version=\"2.0\"> around the channel.";
+    /// Atom types that are none.
+    UNKNOWN_TYPE: Warning "unknown-type"
+        "A title or summary has a type that Atom does not know; many readers refuse the whole feed for it."
+        "Write type=\"text\", type=\"html\" or type=\"xhtml\".";
+    /// Elements in a field of RSS.
+    NAKED_MARKUP: Info "naked-markup"
+        "Markup stands unescaped in a field of RSS that holds text; many readers drop it."
+        "Put the markup into CDATA, as in <description><![CDATA[<p>…</p>]]></description>.";
     /// JSON that is not quite JSON Feed.
     JSON_FORM: Warning "json-form"
         "The JSON Feed does not keep to its form; we read it as it must be meant."

@@ -256,7 +256,7 @@ impl<'a> Tokens<'a> {
             (start..start + length, start + length)
         };
         let raw = text[value.clone()].trim_start_matches(['"', '\'']);
-        let value = self.decode(raw, value.start);
+        let value = self.decode(raw, value.end - raw.len());
         attributes.push(Attribute { name, value });
         next
     }
@@ -386,4 +386,92 @@ fn declared_entities(prolog: &str) -> HashMap<&str, &str> {
             (value.len() <= LONGEST).then_some((name, value))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    fn tokens(text: &str) -> (String, Vec<(Flaw, usize)>) {
+        let mut tokens = Tokens::new(text, 0);
+        let mut out = String::new();
+        while let Some(token) = tokens.next("x") {
+            match token {
+                Token::Open {
+                    name,
+                    attributes,
+                    empty,
+                } => {
+                    write!(out, "<{name}").unwrap();
+                    for Attribute { name, value } in attributes {
+                        write!(out, " {name}=[{value}]").unwrap();
+                    }
+                    out.push_str(if empty { "/>" } else { ">" });
+                }
+                Token::Close(name) => write!(out, "</{name}>").unwrap(),
+                Token::Text(text) => out.push_str(&text),
+                Token::Cdata(text) => write!(out, "[{text}]").unwrap(),
+            }
+        }
+        let mended = tokens
+            .into_mended()
+            .iter()
+            .map(|mended| (mended.flaw, mended.at))
+            .collect();
+        (out, mended)
+    }
+
+    #[test]
+    fn what_is_well_formed_is_left_alone() {
+        let (out, mended) =
+            tokens("<a b='1' c=\"&lt;\"/><?p?><!-- <b> -->x &amp; &#8217; <![CDATA[<&]]></a >");
+        assert_eq!(out, "<a b=[1] c=[<]/>x & ’ [<&]</a>");
+        assert_eq!(mended, []);
+    }
+
+    #[test]
+    fn flaws_are_mended_and_told() {
+        for (text, expected, flaw, at) in [
+            ("a < b", "a < b", Flaw::BareLess, 2),
+            ("R&D", "R&D", Flaw::BareAmpersand, 1),
+            ("a&nbsp;b&unknown;", "a\u{a0}b&unknown;", Flaw::UnknownEntity, 1),
+            ("a&#0;b", "ab", Flaw::BadReference, 1),
+            ("a\u{8}b", "ab", Flaw::Control, 1),
+            ("<a b=c>", "<a b=[c]>", Flaw::BadTag, 0),
+            ("<a b>", "<a>", Flaw::BadTag, 0),
+            ("<a b='1'<c>", "<a b=[1]><c>", Flaw::BadTag, 0),
+            ("<a b=\"1><c>x", "<a b=[1]><c>x", Flaw::BadTag, 0),
+            ("x<a b", "x<a>", Flaw::BadTag, 1),
+            ("<![CDATA[a</x>b", "[a]</x>b", Flaw::Truncated, 0),
+            ("<!-- a > b", " b", Flaw::Truncated, 0),
+        ] {
+            let (out, mended) = tokens(text);
+            assert_eq!(out, expected, "{text}");
+            assert_eq!(mended[0], (flaw, at), "{text}");
+        }
+    }
+
+    #[test]
+    fn entities_of_a_document_type_are_known_and_not_expanded_again() {
+        let text =
+            "<!DOCTYPE a [<!ENTITY org 'Example &amp; Co'><!ENTITY bomb '&org;&org;'>]><a>&org; &bomb;</a>";
+        let mut tokens = Tokens::new(text, text.find("<a>").unwrap());
+        assert!(matches!(tokens.next(""), Some(Token::Open { .. })));
+        let Some(Token::Text(said)) = tokens.next("") else {
+            panic!()
+        };
+        assert_eq!(said, "Example & Co &org;&org;");
+    }
+
+    #[test]
+    fn a_flaw_in_what_is_left_of_a_broken_attribute_lies_where_it_stands() {
+        // The quote is trimmed; the place was once counted from it, into the middle of a letter.
+        let (_, mended) = tokens("<a b=\"é&#0;>");
+        assert!(
+            mended.contains(&(Flaw::BadReference, "<a b=\"é".len())),
+            "{mended:?}"
+        );
+    }
 }

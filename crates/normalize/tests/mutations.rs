@@ -101,8 +101,8 @@ fn damage(seed: &[u8], other: &[u8], numbers: &mut Numbers) -> Vec<u8> {
 }
 
 fn seeds(folder: &Path, found: &mut Vec<PathBuf>) {
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
+    for file in fs::read_dir(folder).expect("the folder is there") {
+        let path = file.expect("it can be listed").path();
         if path.is_dir() {
             seeds(&path, found);
         } else {
