@@ -311,7 +311,7 @@ mod tests {
                 id,
                 source_id: entry.source_id.clone(),
                 link_key: None,
-                fingerprint: entry.fingerprint.clone(),
+                fingerprint: entry.fingerprint(),
                 substance: String::new(),
                 withdrawn: false,
             })

@@ -25,9 +25,6 @@ pub struct RawEntry {
     pub link: Option<String>,
     /// [`model::link_key`] of the link.
     pub link_key: Option<String>,
-    /// Hash of all the feed says of it but its dates; then, after a hyphen, of its words alone, if they are enough to
-    /// tell it by.
-    pub fingerprint: String,
     /// What the feed says, in the future too; years before 1900 or after 2100 are `None`.
     pub published: Option<DateTime<Utc>>,
     /// What the feed says, under the same rule; `None` where it says nothing beyond `published`.
@@ -38,6 +35,7 @@ pub struct RawEntry {
     summary: Option<Raw>,
     authors: Vec<String>,
     categories: Vec<String>,
+    media: Vec<String>,
     base: Option<Url>,
     language: Option<String>,
     image: Option<Image>,
@@ -101,25 +99,6 @@ impl RawEntry {
         let categories = entry.categories;
         let media = entry.media;
         let link_text = link.as_ref().map(Url::as_str);
-        let text = [&title, &content, &summary].map(|raw| raw.as_ref().map_or("", Raw::as_str));
-        let whole = digest(
-            text.iter()
-                .copied()
-                .chain([link_text.unwrap_or_default(), "authors"])
-                .chain(authors.iter().map(String::as_str))
-                .chain(["categories"])
-                .chain(categories.iter().map(String::as_str))
-                .chain(["media"])
-                .chain(media.iter().map(String::as_str)),
-        );
-        let words = words_hash(
-            text[0],
-            [text[1], text[2]]
-                .iter()
-                .max_by_key(|body| body.len())
-                .unwrap_or(&""),
-        );
-        let fingerprint = format!("{whole}-{words}");
         let source_id = match (guid, link_text) {
             ("", Some(link)) => link.to_owned(),
             ("", None) => hashed_id([
@@ -132,7 +111,6 @@ impl RawEntry {
         let entry = Self {
             source_id,
             link_key: link.as_ref().map(link_key),
-            fingerprint,
             published,
             updated,
             has_guid: !guid.is_empty(),
@@ -141,6 +119,7 @@ impl RawEntry {
             summary,
             authors,
             categories,
+            media,
             base,
             language: entry
                 .language
@@ -173,6 +152,34 @@ impl RawEntry {
             && self.title.is_none()
             && self.content.is_none()
             && self.summary.is_none()
+    }
+
+    /// Hash of all the feed says of it but its dates; then, after a hyphen, of its words alone, if they are enough to
+    /// tell it by. Computed on asking.
+    pub fn fingerprint(&self) -> String {
+        let [title, content, summary] =
+            [&self.title, &self.content, &self.summary].map(|raw| raw.as_ref().map_or("", Raw::as_str));
+        let all = digest(
+            [
+                title,
+                content,
+                summary,
+                self.link.as_deref().unwrap_or_default(),
+                "authors",
+            ]
+            .into_iter()
+            .chain(self.authors.iter().map(String::as_str))
+            .chain(["categories"])
+            .chain(self.categories.iter().map(String::as_str))
+            .chain(["media"])
+            .chain(self.media.iter().map(String::as_str)),
+        );
+        let body = if content.len() >= summary.len() {
+            content
+        } else {
+            summary
+        };
+        format!("{all}-{}", words_hash(title, body))
     }
 
     /// A hash of its title alone.
@@ -220,7 +227,7 @@ impl RawEntry {
             source_id: self.source_id.clone(),
             link: self.link.clone(),
             link_key: self.link_key.clone(),
-            fingerprint: self.fingerprint.clone(),
+            fingerprint: self.fingerprint(),
             substance: substance(title.as_deref(), &text, self.link_key.as_deref()),
             summary,
             image: self.image.clone().or_else(|| first_image(content_html.as_str())),
@@ -245,7 +252,7 @@ impl RawEntry {
 /// posts may have in common. The beginning of a long one is enough.
 fn words_hash(title: &str, body: &str) -> String {
     const ENOUGH: usize = 100;
-    const MOST: usize = 2_000;
+    const MOST: usize = 500;
     let mut letters = Vec::with_capacity(MOST);
     let mut markup = false;
     for byte in body.bytes() {

@@ -52,6 +52,7 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
         .iter()
         .map(|entry| (entry.source_id.as_str(), entry))
         .collect();
+    let fingerprints: Vec<String> = found.iter().map(RawEntry::fingerprint).collect();
     let mut partners: Vec<Option<&KnownEntry>> = found
         .iter()
         .map(|entry| by_id.get(entry.source_id.as_str()).copied())
@@ -84,18 +85,19 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
                 .and_then(|key| *known_links.get(key)?)
                 .filter(|known| !found_ids.contains(known.source_id.as_str()));
         }
-        match_words(&gone, found, &mut partners);
+        match_words(&gone, &fingerprints, &mut partners);
         match_hashed(&gone, found, &mut partners);
     }
     let mut seen = HashSet::new();
     found
         .iter()
+        .zip(&fingerprints)
         .zip(partners)
-        .map(|(entry, partner)| match partner {
+        .map(|((entry, fingerprint), partner)| match partner {
             _ if entry.says_nothing() || !seen.insert(entry.source_id.as_str()) => Match::Nothing,
             None => Match::New,
             Some(_) if entry.is_partial() => Match::Nothing,
-            Some(known) if known.fingerprint == entry.fingerprint && known.source_id == entry.source_id => {
+            Some(known) if known.fingerprint == *fingerprint && known.source_id == entry.source_id => {
                 Match::Same(known.id)
             }
             Some(known) => Match::Changed(known.id),
@@ -104,21 +106,17 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
 }
 
 /// Matches entries that say word for word what one says that is gone.
-fn match_words<'k>(gone: &[&'k KnownEntry], found: &[RawEntry], partners: &mut [Option<&'k KnownEntry>]) {
+fn match_words<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [Option<&'k KnownEntry>]) {
     let taken: HashSet<i64> = partners.iter().flatten().map(|known| known.id).collect();
     let known_words = unique(
         gone.iter()
             .filter(|known| !taken.contains(&known.id))
             .filter_map(|known| Some((words(&known.fingerprint)?, *known))),
     );
-    let found_words = unique(
-        found
-            .iter()
-            .filter_map(|entry| Some((words(&entry.fingerprint)?, entry))),
-    );
-    for (entry, partner) in found.iter().zip(partners) {
+    let found_words = unique(found.iter().filter_map(|print| Some((words(print)?, print))));
+    for (fingerprint, partner) in found.iter().zip(partners) {
         if partner.is_none() {
-            *partner = words(&entry.fingerprint)
+            *partner = words(fingerprint)
                 .filter(|&words| found_words.get(words).is_some_and(Option::is_some))
                 .and_then(|words| *known_words.get(words)?);
         }
@@ -222,7 +220,7 @@ pub(crate) fn make_unique(entries: &mut [RawEntry]) -> Vec<usize> {
         }
         for at in repeated(entries) {
             let entry = &mut entries[at];
-            entry.source_id = format!("{}\n{}", entry.source_id, entry.fingerprint);
+            entry.source_id = format!("{}\n{}", entry.source_id, entry.fingerprint());
         }
     }
     shared.into_iter().map(|at| at + 1).collect()
@@ -283,7 +281,7 @@ mod tests {
                 id: id as i64,
                 source_id: entry.source_id.clone(),
                 link_key: entry.link_key.clone(),
-                fingerprint: entry.fingerprint.clone(),
+                fingerprint: entry.fingerprint(),
                 substance: String::new(),
                 withdrawn: false,
             })
