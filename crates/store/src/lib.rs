@@ -5,13 +5,18 @@
 //!
 //! How to extend it: a new question is a `const` SQL text that SQLite and PostgreSQL both speak (`$1`, `ON
 //! CONFLICT`, `RETURNING`, row values), in the file of the noun that it asks about, and a method beside it. A new
-//! column or index is a new file in `migrations/`, listed in `db.rs`. What differs between databases stays in
-//! `db.rs` (connections, migrations) and `search.rs` (full text).
+//! column or index is a new file in `migrations/`, listed for each database; `carry.rs` finds a new table by itself. What
+//! differs between databases stays in `sqlite.rs` and `postgres.rs` (connections, migrations), `search.rs` (full text),
+//! `catalogue.rs` (which tables there are) and the files that copy whole databases, `backup.rs`, `dump.rs` and `carry.rs`.
 //!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
 
+mod backup;
+mod carry;
+mod catalogue;
 mod changes;
 mod db;
+mod dump;
 mod edits;
 mod entries;
 mod error;
@@ -34,6 +39,8 @@ mod sqlite;
 #[cfg(test)]
 mod testing;
 
+pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
+pub use carry::{CarriedTable, CarryReport, carry};
 pub use db::Store;
 pub use error::StoreError;
 pub use leases::{Lease, WantedFeed};
