@@ -128,6 +128,11 @@ mod tests {
         FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
         WHERE t.relnamespace = current_schema()::regnamespace AND i.indisunique AND NOT i.indisprimary";
 
+    /// Texts that the two databases would put in a different order.
+    const OTHERWISE_ORDERED: &str = "SELECT t.relname::text, c.attname::text FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid
+        WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind = 'r' AND t.relname <> '_sqlx_migrations'
+            AND c.atttypid = 'text'::regtype AND c.attcollation <> 'pg_catalog.\"C\"'::regcollation";
+
     /// A column in words that are the same for both databases.
     fn described(column: &Column) -> String {
         let class = match &column.class {
@@ -175,6 +180,18 @@ mod tests {
         for (one, other) in one.iter().zip(&other) {
             assert_eq!(one, other);
         }
+        let otherwise = Sql::new(OTHERWISE_ORDERED)
+            .fetch_all(postgres.readers())
+            .await
+            .unwrap();
+        let otherwise: Vec<(String, String)> = otherwise
+            .iter()
+            .map(|row| {
+                let mut fields = Fields::of("the catalogue", row);
+                (fields.take().unwrap(), fields.take().unwrap())
+            })
+            .collect();
+        assert_eq!(otherwise, [], "these want COLLATE \"C\"");
         let (one, other) = (
             unique(&sqlite, UNIQUE_SQLITE).await,
             unique(&postgres, UNIQUE_POSTGRES).await,
