@@ -133,6 +133,9 @@ pub async fn restore(
     now: DateTime<Utc>,
 ) -> Result<RestoreReport, StoreError> {
     match db::kind(url)? {
+        Kind::Sqlite if url.contains(":memory:") => Err(StoreError::BadUrl {
+            message: "a database in memory is gone when the program ends, and cannot be restored".to_owned(),
+        }),
         Kind::Sqlite => restore_sqlite(&sqlite::options(url)?, file, force, now).await,
         Kind::Postgres => {
             let (_, holds) = dump::restore(url, file).await?;

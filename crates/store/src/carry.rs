@@ -261,13 +261,16 @@ async fn insert(target: &mut Transaction, table: &Table, rows: &[Vec<Cell>]) -> 
             row.push_bind(cell.value(&column.class));
         }
     });
-    sql.execute(target)
-        .await
-        .map(|_| ())
-        .map_err(|error| StoreError::NotCarried {
+    match sql.execute(target).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(StoreError::NotCarried {
             table: table.name.clone(),
-            message: error.to_string(),
-        })
+            message: match error {
+                StoreError::Full { message } => format!("the disk is full: {message}"),
+                error => error.to_string(),
+            },
+        }),
+    }
 }
 
 /// A value as both databases have it. A truth value is 0 or 1.
