@@ -10,6 +10,7 @@
 //! To teach it a further breakage of feeds, see `repair`; a further date, `dates`; a further format feed-rs does
 //! not know, turn it into one that it does in `repair`.
 
+mod cadence;
 mod dates;
 mod decode;
 mod discover;
@@ -29,6 +30,7 @@ mod summary;
 mod tag;
 mod text;
 
+pub use cadence::{Cadence, cadence};
 pub use discover::{Candidate, CandidateKind, discover};
 pub use document::{Document, Format, Source, read};
 pub use entry::RawEntry;
@@ -37,4 +39,5 @@ pub use evaluate::{Evaluation, HashtagMeasure, LabelledPost, Measure, evaluate};
 pub use hashtag::hashtags;
 pub use identity::{Match, entry_key, match_entries};
 pub use problem::{Problem, Severity};
+pub use sanitize::sanitize;
 pub use tag::Tagger;

@@ -57,7 +57,7 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Poll on schedule and serve the site (what bare `voice` does)
-    Serve,
+    Serve(ServeArguments),
     /// Poll feeds once
     Poll(PollArguments),
     /// Show what the Voice makes of a blog or a feed, and what is wrong with it
@@ -104,6 +104,25 @@ pub(crate) enum Command {
     /// Polls example blogs that ship with the program into a temporary database and serves the result, until
     /// Ctrl-C. Nothing is left behind.
     Demo,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArguments {
+    /// What this process does, where several share a database
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+}
+
+/// What a serving process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Role {
+    /// Polls on schedule and serves the site
+    #[default]
+    All,
+    /// Serves the site and never polls
+    Web,
+    /// Polls on schedule, shares the feeds with other fetchers, and serves /healthz and /metrics alone
+    Fetch,
 }
 
 #[derive(Debug, Args)]
