@@ -398,7 +398,7 @@ pub(crate) mod tests {
         digest(&mut snapshot, &tables).await.unwrap()
     }
 
-    /// A Voice with something in every table, and every kind of entry.
+    /// A Voice with members, polls, labels, and every kind of entry.
     pub(crate) async fn fill(store: &Store) {
         let ada = feed(store, "https://ada.example.org/feed", "Ada").await;
         let ben = feed(store, "https://ben.example.org/feed", "Ben Öztürk").await;
