@@ -101,7 +101,7 @@ fn a_disk_that_takes_no_more_leaves_nothing_of_the_copy() {
     let output = Command::new("sh")
         .args([
             "-c",
-            "trap '' XFSZ; ulimit -f 32; exec \"$0\" backup copies/copy.db",
+            "trap '' XFSZ; ulimit -f 128; exec \"$0\" backup copies/copy.db",
             voice_binary,
         ])
         .current_dir(voice.path("."))

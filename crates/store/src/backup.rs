@@ -222,7 +222,8 @@ async fn copy_sqlite(source: SqliteConnectOptions, to: &Path) -> Result<(), sqlx
     let to = to
         .to_str()
         .ok_or_else(|| sqlx::Error::Configuration("its name is not UTF-8".into()))?;
-    let mut connection = source.connect().await?;
+    // It takes its time, and that is nothing to warn of.
+    let mut connection = source.disable_statement_logging().connect().await?;
     sqlx::query(COPY).bind(to).execute(&mut connection).await?;
     connection.close().await
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Pool, Postgres};
+use sqlx::{ConnectOptions as _, Pool, Postgres};
 
 use crate::db::{self, Fault, MigrationFile};
 use crate::{Store, StoreError};
@@ -96,7 +96,7 @@ pub(crate) async fn snapshot(
     let reading = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(PATIENCE)
-        .connect_with(options)
+        .connect_with(options.disable_statement_logging())
         .await
         .map_err(|error| unopened(&database, error))?;
     Ok(reading.begin_with(SNAPSHOT).await?)

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Pool, Sqlite};
+use sqlx::{ConnectOptions as _, Pool, Sqlite};
 
 use crate::db::{self, Fault, MigrationFile};
 use crate::{Store, StoreError};
@@ -121,7 +121,12 @@ pub(crate) async fn snapshot(
     }
     let reading = SqlitePoolOptions::new()
         .max_connections(1)
-        .connect_with(options.read_only(true).create_if_missing(false))
+        .connect_with(
+            options
+                .read_only(true)
+                .create_if_missing(false)
+                .disable_statement_logging(),
+        )
         .await
         .map_err(|error| unopened(&path, error.into()))?;
     let mut snapshot = reading
