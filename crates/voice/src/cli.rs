@@ -75,6 +75,28 @@ pub(crate) enum Command {
     Digest(DigestArguments),
     /// Write out everything that is stored
     Export(ExportArguments),
+    /// Copy the database into a file, while it is used or not
+    ///
+    /// SQLite copies itself; PostgreSQL is copied by pg_dump. The copy is as the database stood at one moment, and
+    /// nothing of it is left if it could not be finished. A file that is there is never overwritten.
+    Backup {
+        /// The copy; it must not exist yet
+        file: PathBuf,
+    },
+    /// Put a copy made by `voice backup` in the place of the database
+    ///
+    /// The copy is checked from end to end before anything is touched. Stop the Voice first.
+    Restore(RestoreArguments),
+    /// Carry everything from one database to another, SQLite or PostgreSQL
+    ///
+    /// FROM is only read. TO must be empty; what it holds afterwards is compared with FROM before it is made to last. A
+    /// second run changes nothing.
+    MigrateDatabase {
+        /// The database that has everything, like sqlite://data/voice.db
+        from: String,
+        /// The database that is to have it, like postgres://voice@localhost/voice
+        to: String,
+    },
     /// Exit with 0 if the server at the configured address answers (for containers)
     Healthcheck,
     /// Show the Voice with a small blogosphere of examples, without the internet
@@ -199,6 +221,15 @@ pub(crate) enum ExportFormat {
     Jsonl,
     Opml,
     Atom,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The copy
+    pub(crate) file: PathBuf,
+    /// Replace a database that is there; it is kept beside under another name
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[cfg(test)]

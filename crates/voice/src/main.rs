@@ -49,6 +49,11 @@ fn main() -> ExitCode {
             Command::Topics(command) => commands::topics::run(&options, &command),
             Command::Digest(arguments) => commands::digest::run(&options, &arguments).await,
             Command::Export(arguments) => commands::export::run(&options, &arguments).await,
+            Command::Backup { file } => commands::backup::run(&options, &file).await,
+            Command::Restore(arguments) => commands::restore::run(&options, &arguments).await,
+            Command::MigrateDatabase { from, to } => {
+                commands::migrate_database::run(&options, &from, &to).await
+            }
             Command::Healthcheck => commands::healthcheck::run(&options).await,
             Command::Demo => commands::demo::run(&options).await,
         }
