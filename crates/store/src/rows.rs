@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators};
-use sqlx::{Column as _, Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
 use crate::StoreError;
@@ -51,8 +51,8 @@ impl Row {
 
     fn name_of(&self, index: usize) -> Option<&str> {
         match self {
-            Self::Sqlite(row) => row.columns().get(index).map(|column| column.name()),
-            Self::Postgres(row) => row.columns().get(index).map(|column| column.name()),
+            Self::Sqlite(row) => row.columns().get(index).map(sqlx::Column::name),
+            Self::Postgres(row) => row.columns().get(index).map(sqlx::Column::name),
         }
     }
 }

@@ -71,6 +71,9 @@ pub(crate) enum Command {
     /// Look into the rules by which posts get their topics
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// A moderator's hand on single entries
+    #[command(subcommand)]
+    Entries(EntriesCommand),
     /// Print a week's digest
     Digest(DigestArguments),
     /// Write out everything that is stored
@@ -169,6 +172,27 @@ pub(crate) enum FeedListFormat {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum EntriesCommand {
+    /// Set or remove topics of one entry by hand; what is decided so outlives every change of the rules
+    Topics(TopicsOfEntry),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicsOfEntry {
+    /// The entry's key: the end of its page's address
+    pub(crate) key: String,
+    /// It has this topic, whatever the rules say
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) set: Vec<String>,
+    /// It has not this topic, whatever the rules say
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) remove: Vec<String>,
+    /// The rules shall say again
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) reset: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
     /// List the topics, with their projects and how many rules each has
     List,
@@ -184,6 +208,10 @@ pub(crate) enum TopicsCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Show what the present rules would add to the archive and remove from it, before they go live
+    ///
+    /// Writes nothing. A running Voice takes changed rules over, in the background, when it reads its config again.
+    Replay,
     /// Measure the rules against labelled posts: precision, recall and F1
     Evaluate {
         /// Labelled posts, one JSON object a line: {"id", "title", "html", "categories", "topics", "hashtags"}
