@@ -25,6 +25,10 @@ const FOREIGN_KEYS: &str = "SELECT conrelid::regclass::text, quote_ident(conname
 /// SQLite looks at the foreign keys at the end of the transaction.
 const DEFER_FOREIGN_KEYS: &str = "PRAGMA defer_foreign_keys = ON";
 
+/// Which table's rows refer to another's.
+const REFERENCES: &str = r#"SELECT DISTINCT t.name, r."table" FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) r
+    WHERE t.schema = 'main' AND t.type = 'table' AND r."table" <> t.name"#;
+
 /// What came of carrying a Voice over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CarryReport {
@@ -187,7 +191,8 @@ async fn copy(
 ) -> Result<Vec<CarriedTable>, StoreError> {
     let foreign_keys = without_foreign_keys(target).await?;
     let mut digests = Vec::with_capacity(source_tables.len());
-    for (from, to) in source_tables.iter().zip(target_tables) {
+    let pairs: Vec<_> = source_tables.iter().zip(target_tables).collect();
+    for (from, to) in in_order(target, pairs).await? {
         // What migrations wrote comes from the source too.
         Sql::new(format!("DELETE FROM {}", quoted(&to.name)))
             .execute(&mut *target)
@@ -202,6 +207,7 @@ async fn copy(
         }
         digests.push(reading.digest());
     }
+    digests.sort_unstable_by(|one, other| one.table.cmp(&other.table));
     for key in foreign_keys {
         Sql::new(key).execute(&mut *target).await?;
     }
@@ -211,6 +217,39 @@ async fn copy(
         }
     }
     Ok(digests)
+}
+
+/// Puts tables behind those that they refer to. SQLite, which waits for a row that others refer to already, would look
+/// through all of these at each row.
+async fn in_order<'t>(
+    target: &mut Transaction,
+    mut waiting: Vec<(&'t Table, &'t Table)>,
+) -> Result<Vec<(&'t Table, &'t Table)>, StoreError> {
+    if let Transaction::Postgres(_) = target {
+        return Ok(waiting);
+    }
+    let mut references: Vec<(String, String)> = Vec::new();
+    for row in Sql::new(REFERENCES).fetch_all(target).await? {
+        let mut fields = Fields::of("the catalogue", &row);
+        references.push((fields.take()?, fields.take()?));
+    }
+    let mut order = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let waits = |table: &Table| {
+            references
+                .iter()
+                .any(|(from, to)| *from == table.name && waiting.iter().any(|(_, other)| other.name == *to))
+        };
+        let (rest, ready): (Vec<_>, Vec<_>) = waiting.iter().copied().partition(|(_, to)| waits(to));
+        if ready.is_empty() {
+            // They refer to one another: any order is as good.
+            order.extend(rest);
+            break;
+        }
+        order.extend(ready);
+        waiting = rest;
+    }
+    Ok(order)
 }
 
 /// Lets rows come in any order; gives the statements that end this, and look at all rows at once.

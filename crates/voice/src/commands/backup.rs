@@ -9,7 +9,7 @@ use crate::cli::Options;
 use crate::{output, signals};
 
 pub(crate) async fn run(options: &Options, file: &Path) -> anyhow::Result<ExitCode> {
-    let report = signals::unless_stopped(store::back_up(&options.database, file)).await?;
+    let report = signals::unless_stopped(Box::pin(store::back_up(&options.database, file))).await?;
     if options.json {
         output::print_json(&report)?;
     } else {

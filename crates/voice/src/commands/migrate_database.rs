@@ -1,12 +1,13 @@
 //! `voice migrate-database`: everything from one database to another.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::Options;
 use crate::{output, signals};
 
 pub(crate) async fn run(options: &Options, from: &str, to: &str) -> anyhow::Result<ExitCode> {
-    let report = signals::unless_stopped(store::carry(from, to)).await?;
+    let report = signals::unless_stopped(Box::pin(store::carry(from, to))).await?;
     if options.json {
         output::print_json(&report)?;
         return Ok(ExitCode::SUCCESS);
@@ -17,7 +18,7 @@ pub(crate) async fn run(options: &Options, from: &str, to: &str) -> anyhow::Resu
         "Nothing to do: both databases hold the same already.\n".to_owned()
     };
     for table in &report.tables {
-        text.push_str(&format!("{:>10}  {}\n", table.rows, table.table));
+        let _ = writeln!(text, "{:>10}  {}", table.rows, table.table);
     }
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
