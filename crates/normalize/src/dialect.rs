@@ -131,7 +131,11 @@ impl Dialect {
             (Feed, "channel") => self.head(field, scope),
             (Feed | Dc, "title") if feed.title.is_none() => feed.title = title(field, is_atom),
             (Feed, "link") => feed.links.extend(link(field, scope)),
-            (Feed | Dc, "language") => feed.language = field.text().or(feed.language.take()),
+            (Feed | Dc, "language") => {
+                // Its customary case is restored where it is judged.
+                let stated = field.text().map(|tag| tag.to_lowercase());
+                feed.language = stated.or(feed.language.take());
+            }
             (Feed | Dc | Terms, "rights" | "copyright") => feed.rights = field.text().or(feed.rights.take()),
             (_, "license" | "licence") => feed.links.extend(licence(field)),
             (Feed | Dc | Itunes, "author" | "creator") => feed.authors.extend(person(field)),

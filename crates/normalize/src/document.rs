@@ -1,6 +1,7 @@
 //! A feed as it was read: its own particulars, its problems and its entries, in the feed's order.
 
 use std::fmt;
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -111,7 +112,12 @@ pub fn read(source: &Source<'_>) -> Result<Document, ReadError> {
     let text = decoded
         .text
         .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c == '\0');
-    let feed = parse::parse(text, source.url, source.timezone)?;
+    // Nothing is shared with what may panic; if our readers do, it costs one feed its poll and nobody else anything.
+    let feed = catch_unwind(|| parse::parse(text, source.url, source.timezone)).unwrap_or_else(|_| {
+        Err(ReadError::Malformed {
+            reason: "our reader stopped at it, which is our mistake".to_owned(),
+        })
+    })?;
     let mut problems = feed.problems;
     if let Some((declared, actual)) = decoded.mismatch {
         let says = format!("The feed says that it is {declared}, but it is {actual}.");
