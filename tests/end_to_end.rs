@@ -1,4 +1,5 @@
-//! The whole program, from the feeds of a loopback blogosphere to the pages that readers get.
+//! The whole program, from the feeds of a loopback blogosphere to the pages that readers get. It runs on SQLite, or on
+//! PostgreSQL where `VOICE_TEST_POSTGRES` says so; what concerns a file is SQLite's alone, and names its file.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
@@ -298,7 +299,7 @@ fn a_config_with_errors_names_every_one_with_its_line() {
     for part in ["feeds.toml:2:", "titel", "feeds.toml:4:", "feeds.toml:10:"] {
         assert!(said.contains(part), "{part} is missing from: {said}");
     }
-    assert!(!voice.path("data").exists(), "nothing was made");
+    assert!(voice.has_no_database(), "nothing was made");
 }
 
 #[test]
@@ -345,7 +346,7 @@ fn check_tells_a_blogger_what_readers_would_see() {
             .unwrap()
             .contains("script")
     );
-    assert!(!voice.path("data").exists(), "check stores nothing");
+    assert!(voice.has_no_database(), "check stores nothing");
 
     let output = voice.run(&["check", "nothing-here.xml", "--json"]);
     assert_eq!(output.status.code(), Some(1));
