@@ -55,7 +55,8 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
             message: error.to_string(),
         })?
         .application_name("voice")
-        .options([("lock_timeout", LOCK_TIMEOUT)]);
+        // A notice tells what we know: that a table which is made if it is not there is there.
+        .options([("lock_timeout", LOCK_TIMEOUT), ("client_min_messages", "warning")]);
     let database = name(&options);
     let unopened = |error| unopened(&database, error);
     let writer = PgPoolOptions::new()

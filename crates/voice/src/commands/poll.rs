@@ -26,7 +26,7 @@ pub(crate) async fn run(options: &Options, arguments: &PollArguments) -> anyhow:
         bar.inc(1);
     };
     let mut summary = poller.poll(feeds, &signals::stop()?, &advance).await;
-    summary.skipped = skipped;
+    summary.skipped += skipped;
     bar.finish_and_clear();
     if options.json {
         output::print_json(&summary)?;
