@@ -55,7 +55,7 @@ fn publish(blogs: &Blogosphere, slugs: &[String], posts: std::ops::RangeInclusiv
 fn fetchers(voice: &Voice) -> Vec<Server> {
     std::thread::scope(|scope| {
         let starting: Vec<_> = (0..FETCHERS)
-            .map(|_| scope.spawn(|| voice.start("serve")))
+            .map(|_| scope.spawn(|| voice.start("serve --role fetch")))
             .collect();
         starting.into_iter().map(|one| one.join().unwrap()).collect()
     })
@@ -138,7 +138,7 @@ fn posts_that_appear_while_fetchers_die_and_return_are_stored_once() {
         blogs.wait_for_requests(seen + FEEDS / 2);
         fetchers.remove(0).kill();
         publish(&blogs, &slugs, 1..=1 + kill);
-        fetchers.push(voice.start("serve"));
+        fetchers.push(voice.start("serve --role fetch"));
     }
     let stored = (FEEDS * (1 + KILLS as usize)).to_string();
     let all = || voice.schema().sql("SELECT count(*) FROM entries") == stored;

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub(crate) mod blogosphere;
+pub(crate) mod chromium;
 pub(crate) mod database;
 
 use std::collections::HashMap;
@@ -102,10 +103,10 @@ impl Voice {
         self.start("serve")
     }
 
-    /// Starts `voice serve` or `voice demo` on a free port and waits until it says where it is.
+    /// Starts `voice serve` (with options) or `voice demo` on a free port and waits until it says where it is.
     pub(crate) fn start(&self, command: &str) -> Server {
         let mut child = self
-            .command(&[command])
+            .command(&command.split(' ').collect::<Vec<_>>())
             .env("VOICE_SERVER_LISTEN", "127.0.0.1:0")
             .stderr(Stdio::piped())
             .spawn()

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use model::Validators;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use tokio::sync::Semaphore;
@@ -20,8 +20,10 @@ use crate::error::{FetchError, build_error, request_failure};
 use crate::guard::{Guard, GuardedResolver, Refused};
 use crate::host::Hosts;
 use crate::limits;
-use crate::outcome::{Body, Failure, FailureKind, Fetch, FetchOutcome};
+use crate::names::{Names, SystemNames};
+use crate::outcome::{Body, Failure, FailureKind, Fetch, FetchOutcome, Hop};
 use crate::redirect::{Journey, is_redirect};
+use crate::unpack::ACCEPTED_CODINGS;
 
 /// Feeds first, then what may be one under a general name, then pages for autodiscovery.
 const ACCEPTED: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml, \
@@ -40,7 +42,8 @@ pub struct FetchConfig {
     pub concurrency: usize,
     /// How many fetches at once on one host; a platform with many tenants is one host.
     pub per_host: usize,
-    /// Blocks exempt from the guard: their addresses may be fetched, on any port.
+    /// Blocks whose addresses may be connected to though they are private or reserved. Everything else that the
+    /// guard refuses stays refused there too.
     pub allow: Vec<IpNet>,
 }
 
@@ -66,6 +69,15 @@ impl Fetcher {
     /// The system has no certificate authorities (then not even http works), the User-Agent cannot be sent, or
     /// a limit of 0 would let nothing through.
     pub fn new(config: FetchConfig) -> Result<Self, FetchError> {
+        Self::with_names(config, Arc::new(SystemNames))
+    }
+
+    /// As [`Fetcher::new`], with names looked up by `names`. The guard judges what they say as it does the system's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fetcher::new`].
+    pub fn with_names(config: FetchConfig, names: Arc<dyn Names>) -> Result<Self, FetchError> {
         for (setting, value) in [
             ("fetch.concurrency", config.concurrency),
             ("fetch.per_host", config.per_host),
@@ -79,18 +91,24 @@ impl Fetcher {
         let guard = Arc::new(Guard::new(config.allow));
         let client = Client::builder()
             .user_agent(user_agent)
-            .default_headers(HeaderMap::from_iter([(
-                ACCEPT,
-                HeaderValue::from_static(ACCEPTED),
-            )]))
+            .default_headers(HeaderMap::from_iter([
+                (ACCEPT, HeaderValue::from_static(ACCEPTED)),
+                (ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_CODINGS)),
+            ]))
             .no_proxy()
             .redirect(Policy::none())
             .referer(false)
-            .dns_resolver(GuardedResolver(Arc::clone(&guard)))
+            // A refused stream of HTTP/2 would be asked for again unbeknown to us.
+            .retry(reqwest::retry::never())
+            .dns_resolver(GuardedResolver {
+                guard: Arc::clone(&guard),
+                names,
+            })
             .connect_timeout(limits::CONNECT)
             .read_timeout(limits::IDLE)
             .pool_idle_timeout(limits::POOLED)
             .pool_max_idle_per_host(config.per_host)
+            .http2_max_header_list_size(limits::HEADER_LIST)
             // Hosts of real blogs send both.
             .http1_ignore_invalid_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
@@ -133,6 +151,7 @@ impl Fetcher {
             http_status: journey.status.map(|status| status.as_u16()),
             final_url: journey.url,
             permanent_target: journey.permanent_target,
+            hops: journey.hops,
             duration: started.elapsed(),
         }
     }
@@ -147,20 +166,37 @@ impl Shared {
     ) -> Result<FetchOutcome, Failure> {
         loop {
             self.guard.check_url(&journey.url)?;
-            let response = self
+            journey.hops.push(Hop {
+                url: journey.url.clone(),
+                status: None,
+                bytes: 0,
+            });
+            let sent = self
                 .client
                 .get(journey.url.clone())
                 .headers(conditional::conditions(validators))
                 .send()
-                .await
-                .map_err(|error| request_failure(&error, &journey.url))?;
+                .await;
+            let response = match sent {
+                Ok(response) => response,
+                Err(error) => {
+                    // Without a connection no request was made.
+                    if error.is_connect() {
+                        journey.hops.pop();
+                    }
+                    return Err(request_failure(&error, &journey.url));
+                }
+            };
             if let Some(peer) = response.remote_addr() {
                 self.guard.check_peer(peer.ip())?;
             }
             let status = response.status();
             journey.status = Some(status);
+            if let Some(hop) = journey.hops.last_mut() {
+                hop.status = Some(status.as_u16());
+            }
             if !is_redirect(status) {
-                return self.judge(response, &journey.url, validators, now).await;
+                return self.judge(response, journey, validators, now).await;
             }
             journey.follow(status, response.headers().get(LOCATION))?;
         }
@@ -170,7 +206,7 @@ impl Shared {
     async fn judge(
         &self,
         response: Response,
-        url: &Url,
+        journey: &mut Journey,
         sent: &Validators,
         now: DateTime<Utc>,
     ) -> Result<FetchOutcome, Failure> {
@@ -183,7 +219,9 @@ impl Shared {
                 let content_type = headers
                     .get(CONTENT_TYPE)
                     .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-                let bytes = limits::read_body(response, url, self.max_body_bytes).await?;
+                let mut unread = 0;
+                let received = journey.hops.last_mut().map_or(&mut unread, |hop| &mut hop.bytes);
+                let bytes = limits::read_body(response, &journey.url, self.max_body_bytes, received).await?;
                 Ok(FetchOutcome::Modified(Body {
                     bytes,
                     content_type,
@@ -221,11 +259,14 @@ impl From<Refused> for Failure {
 fn status_message(status: StatusCode) -> String {
     match status.as_u16() {
         401 | 403 => {
-            format!("the server turns us away ({status}); let programs read this address without a login")
+            format!(
+                "the server turns us away ({status}); let programs read this address without a login, and let no \
+                 firewall or bot filter stop feed readers"
+            )
         }
         404 => format!("nothing is at this address ({status}); check it"),
-        429 => format!("the server says that we ask too often ({status})"),
-        500.. => format!("the server has a fault of its own ({status})"),
+        429 => format!("the server says that we ask too often ({status}); we come back less often"),
+        500.. => format!("the server has a fault of its own ({status}); its error log says more"),
         _ => format!("the server answered {status}, which brings no document"),
     }
 }

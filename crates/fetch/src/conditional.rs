@@ -53,6 +53,10 @@ pub(crate) fn renewed(sent: &Validators, headers: &HeaderMap) -> Validators {
 
 /// How long an answer stays fresh from now: `max-age`, else `Expires` less `Date`, in both cases less `Age` (RFC
 /// 9111 section 4.2). Zero if it says not at all, `None` if it says nothing.
+///
+/// `s-maxage` is for caches that the publisher can purge, which we are not; `must-revalidate` speaks of what is no
+/// longer fresh, and we always ask then. Of two values the first counts (section 4.2.1). `Date` less our own clock is
+/// not taken for age: it would make every answer of a server whose clock is slow look stale.
 pub(crate) fn max_age(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let mut lifetime = None;
     for directive in headers
@@ -67,7 +71,7 @@ pub(crate) fn max_age(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duratio
             return Some(Duration::ZERO);
         }
         if name.eq_ignore_ascii_case("max-age") {
-            lifetime = seconds(argument.trim().trim_matches('"')).or(lifetime);
+            lifetime = lifetime.or_else(|| seconds(argument.trim().trim_matches('"')));
         }
     }
     let lifetime = if let Some(seconds) = lifetime {
@@ -140,6 +144,13 @@ mod tests {
                 Some(3000),
             ),
             (vec![("cache-control", "max-age=60"), ("age", "600")], Some(0)),
+            (vec![("cache-control", "max-age=60, max-age=900")], Some(60)),
+            (vec![("cache-control", "max-age=900, must-revalidate")], Some(900)),
+            (vec![("cache-control", "must-revalidate")], None),
+            (vec![("cache-control", "s-maxage=31536000, max-age=60")], Some(60)),
+            (vec![("cache-control", "s-maxage=31536000")], None),
+            (vec![("cache-control", "max-age=900, no-store")], Some(0)),
+            (vec![("cache-control", "max-age=-1")], None),
             (vec![("cache-control", "max-age=3600, no-cache")], Some(0)),
             (vec![("cache-control", "s-maxage=9, max-age=soon")], None),
             (
@@ -147,6 +158,8 @@ mod tests {
                 Some(1 << 31),
             ),
             (vec![("expires", "Mon, 23 Nov 2026 10:00:00 GMT")], Some(3600)),
+            (vec![("expires", "Monday, 23-Nov-26 10:00:00 GMT")], Some(3600)),
+            (vec![("expires", "Mon Nov 23 10:00:00 2026")], Some(3600)),
             (
                 vec![
                     ("expires", "Mon, 23 Nov 2026 10:00:00 GMT"),
@@ -220,14 +233,35 @@ mod tests {
 
     #[test]
     fn a_304_renews_what_it_carries() {
-        let sent = Validators {
-            etag: Some("\"1\"".to_owned()),
-            last_modified: Some("x".to_owned()),
-        };
-        let kept = renewed(&sent, &headers(&[("etag", "\"2\"")]));
-        assert_eq!(
-            (kept.etag.as_deref(), kept.last_modified.as_deref()),
-            (Some("\"2\""), Some("x"))
-        );
+        for (sent, carried, kept) in [
+            ((Some("\"1\""), Some("x")), vec![], (Some("\"1\""), Some("x"))),
+            (
+                (Some("\"1\""), Some("x")),
+                vec![("etag", "\"2\"")],
+                (Some("\"2\""), Some("x")),
+            ),
+            (
+                (Some("\"1\""), None),
+                vec![("etag", "W/\"1\"")],
+                (Some("W/\"1\""), None),
+            ),
+            ((None, Some("x")), vec![("last-modified", "y")], (None, Some("y"))),
+            (
+                (None, Some("x")),
+                vec![("etag", "\"1\"")],
+                (Some("\"1\""), Some("x")),
+            ),
+            ((None, Some("x")), vec![("etag", "")], (None, Some("x"))),
+        ] {
+            let owned = |(etag, last_modified): (Option<&str>, Option<&str>)| Validators {
+                etag: etag.map(str::to_owned),
+                last_modified: last_modified.map(str::to_owned),
+            };
+            assert_eq!(
+                renewed(&owned(sent), &headers(&carried)),
+                owned(kept),
+                "{carried:?}"
+            );
+        }
     }
 }

@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::io;
 
+use chrono::DateTime;
+use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as TlsError};
 use url::Url;
 
@@ -57,42 +59,60 @@ pub(crate) fn request_failure(error: &reqwest::Error, url: &Url) -> Failure {
             return Failure::new(FailureKind::Blocked, refused.to_string());
         }
         if let Some(unresolved) = cause.downcast_ref::<Unresolved>() {
-            return Failure::new(FailureKind::Dns, unresolved.to_string());
+            let kind = if unresolved.missing {
+                FailureKind::NoSuchName
+            } else {
+                FailureKind::Dns
+            };
+            return Failure::new(kind, unresolved.to_string());
         }
         if let Some(tls) = cause.downcast_ref::<TlsError>() {
             return Failure::new(FailureKind::Tls, tls_message(tls, host));
         }
     }
-    if error.is_timeout() {
-        let message = if error.is_connect() {
-            format!(
-                "{host} did not take the connection within {}",
-                limits::span(limits::CONNECT)
-            )
-        } else {
-            format!("{host} sent nothing for {}", limits::span(limits::IDLE))
-        };
-        return Failure::new(FailureKind::Timeout, message);
-    }
+    let port = url.port_or_known_default().unwrap_or_default();
     if error.is_connect() {
-        let port = url.port_or_known_default().unwrap_or_default();
         let message = match find_io().map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => format!("no web server answers at {host}, port {port}"),
+            _ if error.is_timeout() => format!(
+                "no connection to {host}, port {port}, came about within {}: the server is down, a firewall keeps us \
+                 out, or its name servers are slow",
+                limits::span(limits::CONNECT)
+            ),
+            Some(io::ErrorKind::ConnectionRefused) => format!(
+                "no web server answers at {host}, port {port}: the connection was refused; start it, or correct the \
+                 address"
+            ),
             Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
-                format!("no way leads to {host} just now")
+                format!("no way leads to {host} just now; its network is down, or ours is")
             }
             _ => format!("no connection to {host}, port {port}: {}", root_text(error)),
         };
         return Failure::new(FailureKind::Connect, message);
     }
-    let message = if error.is_decode() {
+    if error.is_timeout() {
+        return Failure::new(
+            FailureKind::Timeout,
+            format!(
+                "{host} took the connection and then sent nothing for {}; the server hangs",
+                limits::span(limits::IDLE)
+            ),
+        );
+    }
+    let too_long = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_parse_too_large);
+    let message = if too_long {
         format!(
-            "the document could not be unpacked or broke off before its end: {}",
+            "the head of the answer of {host} is longer than any should be; let the server send fewer headers"
+        )
+    } else if error.is_body() || error.is_decode() {
+        format!(
+            "the document broke off before its end ({}); let the server send it whole",
             root_text(error)
         )
     } else {
         format!(
-            "{host} did not answer in proper HTTP, or broke off: {}",
+            "{host} did not answer in proper HTTP, or broke off ({})",
             root_text(error)
         )
     };
@@ -104,26 +124,82 @@ fn tls_message(error: &TlsError, host: &str) -> String {
         Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
         Revoked, UnknownIssuer,
     };
-    match error {
-        TlsError::InvalidCertificate(Expired | ExpiredContext { .. }) => {
-            format!("the certificate of {host} has expired; whoever runs the site must renew it")
-        }
-        TlsError::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => {
+    let TlsError::InvalidCertificate(certificate) = error else {
+        return match error {
+            TlsError::InvalidMessage(_) => {
+                format!("{host} does not speak TLS there; perhaps the address is http, not https")
+            }
+            other => format!(
+                "no encrypted connection with {host} came about ({other}); the server must speak TLS 1.2 or 1.3"
+            ),
+        };
+    };
+    match certificate {
+        Expired => format!("the certificate of {host} has expired; whoever runs the site must renew it"),
+        ExpiredContext { not_after, .. } => format!(
+            "the certificate of {host} expired on {}; whoever runs the site must renew it",
+            day(*not_after)
+        ),
+        NotValidYet => {
             format!("the certificate of {host} is not valid yet; its dates, or the clock here, are wrong")
         }
-        TlsError::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
-            format!("the certificate that {host} shows is for another name")
-        }
-        TlsError::InvalidCertificate(UnknownIssuer) => format!(
-            "the certificate of {host} is from no authority that is known here; often the server leaves out the \
-             intermediate certificate"
+        NotValidYetContext { not_before, .. } => format!(
+            "the certificate of {host} is not valid yet, but from {}; its dates, or the clock here, are wrong",
+            day(*not_before)
         ),
-        TlsError::InvalidCertificate(Revoked) => format!("the certificate of {host} has been revoked"),
-        TlsError::InvalidCertificate(other) => format!("the certificate of {host} is not good: {other}"),
-        TlsError::InvalidMessage(_) => {
-            format!("{host} does not speak TLS there; perhaps the address is http, not https")
+        NotValidForName => format!(
+            "the certificate that {host} shows is for another name; get one for {host}, or give the address that it \
+             is for"
+        ),
+        NotValidForNameContext { presented, .. } => format!(
+            "the certificate that {host} shows is for another name ({}); get one for {host}, or give the address \
+             that it is for",
+            names(presented)
+        ),
+        UnknownIssuer => format!(
+            "the certificate of {host} is from no authority that is known here: either it is self-signed, or the \
+             server leaves out the intermediate certificate; get one that browsers trust, and let the server send \
+             the whole chain"
+        ),
+        Revoked => {
+            format!("the certificate of {host} has been revoked; whoever runs the site must get a new one")
         }
-        other => format!("no encrypted connection with {host} came about: {other}"),
+        // What `openssl req -x509` makes: an authority of one's own, shown as if it were a server's certificate.
+        other if is_own_authority(other) => {
+            format!(
+                "the certificate of {host} is self-signed, so nobody vouches for it; get one that browsers trust"
+            )
+        }
+        other => format!("the certificate of {host} is not good: {other}"),
+    }
+}
+
+/// Whether a certificate is an authority's own, which only a self-signed one shows.
+fn is_own_authority(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
+}
+
+/// A day for people.
+fn day(instant: UnixTime) -> String {
+    let instant = DateTime::from_timestamp(instant.as_secs() as i64, 0);
+    instant.map_or_else(
+        || "an unreadable date".to_owned(),
+        |day| day.format("%-d %B %Y").to_string(),
+    )
+}
+
+/// The names that a certificate is for: `DnsName("example.org")` and the like, of which the first few are told.
+fn names(presented: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told: Vec<&str> = presented
+        .iter()
+        .take(TOLD)
+        .map(|name| name.split('"').nth(1).unwrap_or(name))
+        .collect();
+    let more = if presented.len() > TOLD { " and others" } else { "" };
+    match told.as_slice() {
+        [] => "it names none".to_owned(),
+        told => format!("{}{more}", told.join(", ")),
     }
 }
 

@@ -3,24 +3,32 @@
 //! Three layers, since none sees everything: the address of each hop (the HTTP library resolves no literal IP),
 //! the resolver (a name may lead anywhere), and the peer of the connection that was made. It never trusts
 //! that two look-ups of one name agree: the resolver hands on exactly the addresses that it has judged.
+//!
+//! Ports: 80, 443, and from 1024 on all that are not another service's. `allow` opens addresses, and nothing but
+//! those that it names: neither ports nor user information, and no IPv4 address through an IPv6 block.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::net::lookup_host;
 use url::{Host, Url};
 
 use crate::address::reserved_for;
+use crate::names::Names;
 
-/// The bad ports of the Fetch standard, section 2.9 "Port blocking": services that can be made to take an HTTP
-/// request for something else. Browsers refuse them too.
-const BAD_PORTS: [u16; 83] = [
-    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103,
-    104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514,
-    515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723,
-    2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+/// From here on a server needs no privilege to listen, and people run web servers.
+const FREE_PORTS: u16 = 1024;
+
+/// Ports from [`FREE_PORTS`] on that belong to other services: the bad ports of the Fetch standard (section 2.9,
+/// "Port blocking", which browsers refuse too), and those of databases, caches, queues, remote desktops and cluster
+/// control, to which a stranger's feed address has no errand.
+const OTHER_SERVICES: [u16; 50] = [
+    1433, 1434, 1521, 1719, 1720, 1723, 2049, 2181, 2375, 2376, 2379, 2380, 3306, 3389, 3659, 4045, 4190,
+    5060, 5061, 5432, 5672, 5900, 5985, 5986, 6000, 6379, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
+    9042, 9092, 9200, 9300, 10080, 10250, 10255, 11211, 15672, 25672, 26257, 27017, 27018, 27019, 50000,
+    61616,
 ];
 
 /// Ends of names that only ever mean something near by (RFC 6761, RFC 6762, RFC 8375; `internal` by ICANN).
@@ -39,12 +47,41 @@ pub(crate) struct Refused(String);
 
 /// A name that leads nowhere, in words for people.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Unresolved(String);
+#[error("{message}")]
+pub(crate) struct Unresolved {
+    /// Whether the look-up succeeded and found that there is no such name.
+    pub(crate) missing: bool,
+    message: String,
+}
+
+impl Unresolved {
+    fn missing(name: &str) -> Self {
+        Self {
+            missing: true,
+            message: format!(
+                "the name {name} does not exist; check the spelling, or whether the domain was renewed"
+            ),
+        }
+    }
+
+    fn new(name: &str, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound {
+            return Self::missing(name);
+        }
+        Self {
+            missing: false,
+            message: format!(
+                "the name {name} could not be looked up just now ({error}); if that goes on, the name servers of the \
+                 domain are out of order"
+            ),
+        }
+    }
+}
 
 impl Guard {
     /// A guard that lets through the public internet and what `allow` lists.
     pub(crate) fn new(allow: Vec<IpNet>) -> Self {
+        let allow = allow.into_iter().map(canonical).collect();
         Self { allow }
     }
 
@@ -63,28 +100,31 @@ impl Guard {
                     .to_owned(),
             ));
         }
-        // Where a host is exempt, or is left to the resolver to be found exempt, so is every port of it.
-        let exempt = match url.host() {
-            Some(Host::Ipv4(ip)) => self.judge(IpAddr::V4(ip), "address")?,
-            Some(Host::Ipv6(ip)) => self.judge(IpAddr::V6(ip), "address")?,
-            Some(Host::Domain(name)) if is_local(name) => {
-                if self.allow.is_empty() {
-                    return Err(Refused(format!(
-                        "the name {name} means a private network, which the Voice does not fetch; \
-                         give the name that the whole internet knows"
-                    )));
-                }
-                true
+        match url.host() {
+            Some(Host::Ipv4(ip)) => {
+                self.judge(IpAddr::V4(ip), "address")?;
             }
-            Some(Host::Domain(_)) => false,
+            Some(Host::Ipv6(ip)) => {
+                self.judge(IpAddr::V6(ip), "address")?;
+            }
+            // Where something is allowed, the resolver finds out whether this name leads there.
+            Some(Host::Domain(name)) if is_local(name) && self.allow.is_empty() => {
+                return Err(Refused(format!(
+                    "the name {name} means a private network, which the Voice does not fetch; \
+                     give the name that the whole internet knows"
+                )));
+            }
+            Some(Host::Domain(_)) => {}
             None => return Err(Refused("the address names no host".to_owned())),
-        };
-        match url.port() {
-            Some(port) if !exempt && BAD_PORTS.contains(&port) => Err(Refused(format!(
-                "port {port} belongs to a service that is no web server, so the Voice does not connect to it"
-            ))),
-            _ => Ok(()),
         }
+        let port = url.port_or_known_default().unwrap_or_default();
+        if matches!(port, 80 | 443) || (port >= FREE_PORTS && !OTHER_SERVICES.contains(&port)) {
+            return Ok(());
+        }
+        Err(Refused(format!(
+            "port {port} is not one of the web's; the Voice connects to 80, 443 and those from {FREE_PORTS} on that \
+             no other service is known by"
+        )))
     }
 
     /// Judges the peer of a connection that was made.
@@ -104,9 +144,8 @@ impl Guard {
     }
 
     fn is_allowed(&self, ip: IpAddr) -> bool {
-        self.allow
-            .iter()
-            .any(|net| net.contains(&ip) || net.contains(&ip.to_canonical()))
+        let ip = ip.to_canonical();
+        self.allow.iter().any(|net| net.contains(&ip))
     }
 
     /// What is left of the addresses found for `name` when the forbidden ones are dropped: for a local name
@@ -114,23 +153,25 @@ impl Guard {
     fn permitted(
         &self,
         name: &str,
-        found: impl Iterator<Item = SocketAddr>,
-    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        found: Vec<IpAddr>,
+    ) -> Result<Vec<IpAddr>, Box<dyn std::error::Error + Send + Sync>> {
         let local = is_local(name);
         let mut first_refusal = None;
         let mut kept = Vec::new();
         for address in found {
-            match self.judge(address.ip(), &format!("name {name}")) {
-                Ok(exempt) if exempt || !local => kept.push(address),
-                Ok(_) => first_refusal = Some(refused(&format!("name {name}"), address.ip(), "by its name")),
-                Err(refusal) => {
-                    first_refusal.get_or_insert(refusal);
+            let refusal = match self.judge(address, &format!("name {name}")) {
+                Ok(exempt) if exempt || !local => {
+                    kept.push(address);
+                    continue;
                 }
-            }
+                Ok(_) => refused(&format!("name {name}"), address, "by its name"),
+                Err(refusal) => refusal,
+            };
+            first_refusal.get_or_insert(refusal);
         }
         match first_refusal {
             Some(refusal) if kept.is_empty() => Err(refusal.into()),
-            None if kept.is_empty() => Err(Unresolved(format!("the name {name} has no address")).into()),
+            None if kept.is_empty() => Err(Unresolved::missing(name).into()),
             _ => Ok(kept),
         }
     }
@@ -149,34 +190,38 @@ fn is_local(name: &str) -> bool {
     !name.contains('.') || LOCAL_ENDS.iter().any(|end| name.ends_with(end))
 }
 
-/// Resolves names with the system's resolver and hands on only what the guard permits.
-pub(crate) struct GuardedResolver(pub(crate) Arc<Guard>);
+/// An allowed block as the addresses are compared: IPv4 written as IPv6 is IPv4.
+fn canonical(net: IpNet) -> IpNet {
+    if let IpNet::V6(v6) = net
+        && let Some(v4) = v6.network().to_ipv4_mapped()
+        && let Some(prefix) = v6.prefix_len().checked_sub(96)
+        && let Ok(v4) = Ipv4Net::new(v4, prefix)
+    {
+        return IpNet::V4(v4);
+    }
+    net
+}
+
+/// Looks names up and hands on only what the guard permits.
+pub(crate) struct GuardedResolver {
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) names: Arc<dyn Names>,
+}
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = Arc::clone(&self.0);
+        let guard = Arc::clone(&self.guard);
+        let looking = self.names.look_up(name.as_str());
         Box::pin(async move {
-            // Port 0 is replaced by the port of the request.
-            let found = lookup_host((name.as_str(), 0))
+            let found = looking
                 .await
-                .map_err(|error| unresolved(name.as_str(), &error))?;
-            let addresses: Addrs = Box::new(guard.permitted(name.as_str(), found)?.into_iter());
+                .map_err(|error| Unresolved::new(name.as_str(), &error))?;
+            let permitted = guard.permitted(name.as_str(), found)?;
+            // Port 0 is replaced by the port of the request.
+            let addresses: Addrs = Box::new(permitted.into_iter().map(|ip| SocketAddr::new(ip, 0)));
             Ok(addresses)
         })
     }
-}
-
-/// `getaddrinfo` tells "no such name" from "try again" only by its text (glibc, musl, macOS).
-fn unresolved(name: &str, error: &std::io::Error) -> Unresolved {
-    let text = error.to_string();
-    let unknown = ["not known", "does not resolve", "No address associated"]
-        .iter()
-        .any(|phrase| text.contains(phrase));
-    Unresolved(if unknown {
-        format!("the name {name} does not exist; check the spelling, or whether the domain was renewed")
-    } else {
-        format!("the name {name} could not be looked up just now ({text})")
-    })
 }
 
 #[cfg(test)]
@@ -204,14 +249,30 @@ mod tests {
             "http://0177.0.0.1/",
             "http://127.1/",
             "http://127.0.0.1./",
+            "http://127.0.0.1.:8080/",
             "http://１２７.０.０.１/",
+            "http://127。0。0。1/",
+            "http://%31%32%37.0.0.1/",
+            "http://0x7F.0X0.0.1/",
+            "http://0000000177.0.0.01/",
+            "http:\\\\127.0.0.1\\",
+            "http:/127.0.0.1/",
+            "ht\ntp://127.0\t.0.1/",
             "http://0/",
             "http://[::1]/",
             "http://[::]/",
             "http://[::ffff:127.0.0.1]/",
             "http://[::ffff:7f00:1]/",
             "http://[::127.0.0.1]/",
+            "http://[0:0:0:0:0:ffff:127.0.0.1]/",
+            "http://[::FFFF:127.0.0.1]:8080/",
+            "http://[::ffff:0:127.0.0.1]/",
             "http://[64:ff9b::127.0.0.1]/",
+            "http://[64:ff9b:1::127.0.0.1]/",
+            "http://[2002:7f00:1::]/",
+            "http://[2001:0:4136:e378:8000:63bf:80ff:fffe]/",
+            "http://[2606:4700::5efe:127.0.0.1]/",
+            "http://[fd00:ec2::254]/",
             "http://[fe80::1]/",
             "http://169.254.169.254/latest/meta-data/",
             "http://100.100.100.200/",
@@ -244,13 +305,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_address_never_becomes_one() {
+        for text in [
+            "http://[fe80::1%25eth0]/",
+            "http://[fe80::1%eth0]/",
+            "http://[::1/",
+            "http://[127.0.0.1]/",
+            "http://127.0.0.1.1/",
+            "http://256.0.0.1/",
+            "http://0x100000000/",
+        ] {
+            assert!(Url::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn schemes_users_and_ports() {
         let open = guard(&[]);
         for url in [
             "https://example.org/feed",
+            "http://example.org:443/",
             "http://example.org:8080/",
-            "http://example.org:81/",
             "http://8.8.8.8:8443/",
+            "http://example.org:1024/",
+            "http://example.org:65535/",
         ] {
             assert_eq!(check(&open, url), Ok(()), "{url}");
         }
@@ -258,11 +336,18 @@ mod tests {
             ("ftp://example.org/feed", "ftp:"),
             ("file:///etc/passwd", "file:"),
             ("data:text/xml,x", "data:"),
+            ("gopher://example.org:70/", "gopher:"),
             ("http://me@example.org/", "user name"),
             ("http://:secret@example.org/", "password"),
-            ("http://example.org:25/", "port 25"),
-            ("https://example.org:6667/", "port 6667"),
-            ("http://example.org:0/", "port 0"),
+            ("http://example.org:0/", "port 0 is not"),
+            ("http://example.org:22/", "port 22 is not"),
+            ("http://example.org:25/", "port 25 is not"),
+            ("http://example.org:81/", "port 81 is not"),
+            ("http://example.org:1023/", "port 1023 is not"),
+            ("http://example.org:5432/", "port 5432 is not"),
+            ("http://example.org:6379/", "port 6379 is not"),
+            ("https://example.org:6667/", "port 6667 is not"),
+            ("http://example.org:11211/", "port 11211 is not"),
         ] {
             let message = check(&open, url).unwrap_err();
             assert!(message.contains(word), "{url}: {message}");
@@ -270,36 +355,43 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_is_exempt_with_every_port_and_nothing_else_is() {
-        let guard = guard(&["127.0.0.0/8", "::1/128"]);
+    fn what_is_allowed_is_exempt_and_nothing_else_is() {
+        let some = guard(&["127.0.0.0/8", "::1/128", "::ffff:10.1.0.0/112", "fd00::/8"]);
         for url in [
-            "http://127.0.0.1:25/",
-            "http://[::1]:6000/",
+            "http://127.0.0.1:8099/",
+            "http://[::1]:3000/",
             "http://[::ffff:127.0.0.1]/",
-            "http://localhost:22/",
+            "http://localhost:8080/",
+            "http://10.1.255.255/",
+            "http://[fd12::1]/",
         ] {
-            assert_eq!(check(&guard, url), Ok(()), "{url}");
+            assert_eq!(check(&some, url), Ok(()), "{url}");
         }
         for url in [
             "http://10.0.0.1/",
+            "http://10.2.0.0/",
             "http://[::2]/",
+            "http://[64:ff9b::127.0.0.1]/",
+            "http://[::127.0.0.1]/",
             "http://example.org:25/",
+            "http://127.0.0.1:25/",
+            "http://[::1]:6379/",
             "http://me@127.0.0.1/",
         ] {
-            assert!(check(&guard, url).is_err(), "{url}");
+            assert!(check(&some, url).is_err(), "{url}");
         }
+        // All of IPv6 is not all of IPv4, though each IPv4 address can be written as one of IPv6.
+        let all_v6 = guard(&["::/0"]);
+        assert!(check(&all_v6, "http://[::ffff:127.0.0.1]/").is_err());
+        assert_eq!(check(&all_v6, "http://[::1]/"), Ok(()));
     }
 
     #[test]
     fn the_resolver_keeps_only_what_it_may() {
-        let found = |ips: &[&str]| -> Vec<SocketAddr> {
-            ips.iter()
-                .map(|ip| SocketAddr::new(ip.parse().unwrap(), 0))
-                .collect()
-        };
+        let found = |ips: &[&str]| -> Vec<IpAddr> { ips.iter().map(|ip| ip.parse().unwrap()).collect() };
         let permitted = |allow: &[&str], name: &str, ips: &[&str]| {
             guard(allow)
-                .permitted(name, found(ips).into_iter())
+                .permitted(name, found(ips))
                 .map_err(|error| error.to_string())
         };
         // A public name that points inside as well: the inside is dropped.
@@ -310,7 +402,7 @@ mod tests {
         // Only inside: refused, and the first rule is told.
         let message = permitted(&[], "inside.example", &["10.0.0.1", "::1"]).unwrap_err();
         assert!(
-            message.contains("name inside.example") && message.contains("(10.0.0.1, private)"),
+            message.contains("name inside.example") && message.contains("(10.0.0.1, private, RFC 1918)"),
             "{message}"
         );
         // A local name gets exempt addresses only.
@@ -322,20 +414,7 @@ mod tests {
         assert!(
             permitted(&[], "empty.example", &[])
                 .unwrap_err()
-                .contains("has no address")
-        );
-    }
-
-    #[test]
-    fn a_missing_name_is_told_from_a_look_up_that_failed() {
-        let said = |text: &str| unresolved("example.org", &std::io::Error::other(text)).to_string();
-        assert!(
-            said("failed to lookup address information: Name or service not known")
                 .contains("does not exist")
-        );
-        assert!(
-            said("failed to lookup address information: Temporary failure in name resolution")
-                .contains("just now")
         );
     }
 }

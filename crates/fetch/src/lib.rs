@@ -8,8 +8,8 @@
 //! It logs nothing: what went wrong is in the outcome, in words for the blogger or operator who reads them.
 //!
 //! Where to look: `client` for the course of one fetch, `guard` and `address` for what is never connected to,
-//! `redirect` for hops, `conditional` for the headers that decide when to ask again, `limits` for how long
-//! and how much, `host` for manners towards one host, `outcome` and `error` for the words.
+//! `names` for who looks names up, `redirect` for hops, `conditional` for the headers that decide when to ask again,
+//! `limits` for how long and how much, `unpack` for compressed bodies, `host` for manners towards one host, `outcome` and `error` for the words.
 
 mod address;
 mod client;
@@ -18,10 +18,13 @@ mod error;
 mod guard;
 mod host;
 mod limits;
+mod names;
 mod outcome;
 mod redirect;
+mod unpack;
 
 pub use client::{FetchConfig, Fetcher};
 pub use error::FetchError;
 pub use host::politeness_key;
-pub use outcome::{Body, Failure, FailureKind, Fetch, FetchOutcome};
+pub use names::{LookUp, Names, SystemNames};
+pub use outcome::{Body, Failure, FailureKind, Fetch, FetchOutcome, Hop};

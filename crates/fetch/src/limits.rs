@@ -2,7 +2,7 @@
 //!
 //! Bytes are counted after decompression and while they arrive, so that a small answer that unpacks to a huge
 //! one costs no more than the cap; what a server announces as its length is not believed. The heads of answers
-//! are bounded by the HTTP library (100 fields, about 400 kB).
+//! are bounded by the HTTP library (HTTP/1: 100 fields, about 400 kB; HTTP/2: [`HEADER_LIST`]), and by the time.
 
 use std::time::Duration;
 
@@ -12,46 +12,49 @@ use url::Url;
 
 use crate::error::request_failure;
 use crate::outcome::{Failure, FailureKind};
+use crate::unpack::{Coding, Unpacker};
 
 /// For the look-up, the connection and the TLS handshake of one hop.
 pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 /// Between two pieces of an answer.
 pub(crate) const IDLE: Duration = Duration::from_secs(15);
+/// All fields of the head of an HTTP/2 answer together, in bytes (RFC 9113 section 6.5.2).
+pub(crate) const HEADER_LIST: u32 = 64 << 10;
 /// A connection keeps the address on which it was judged, so it is not kept long.
 pub(crate) const POOLED: Duration = Duration::from_secs(30);
 
-/// The body of `response`, decompressed, if it has at most `cap` bytes.
-pub(crate) async fn read_body(mut response: Response, url: &Url, cap: u64) -> Result<Bytes, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response
+/// The body of `response`, decompressed, if it has at most `cap` bytes. `received` counts what came over the wire.
+pub(crate) async fn read_body(
+    mut response: Response,
+    url: &Url,
+    cap: u64,
+    received: &mut u64,
+) -> Result<Bytes, Failure> {
+    let mut unpacker = Unpacker::new(Coding::named(response.headers())?, cap);
+    while let Some(piece) = response
         .chunk()
         .await
         .map_err(|error| request_failure(&error, url))?
     {
-        if (body.len() + chunk.len()) as u64 > cap {
-            return Err(Failure::new(
-                FailureKind::TooLarge,
-                format!(
-                    "the document is larger than {} when unpacked, the most that the Voice reads; \
-                     let the feed hold fewer entries",
-                    size(cap)
-                ),
-            ));
-        }
-        body.extend_from_slice(&chunk);
+        *received += piece.len() as u64;
+        unpacker.push(&piece)?;
     }
-    Ok(body.into())
+    Ok(unpacker.finish()?.into())
 }
 
 /// The failure of a fetch that ran out of time; `answered` when the head of the answer was there.
 pub(crate) fn timed_out(limit: Duration, answered: bool) -> Failure {
     let message = if answered {
         format!(
-            "the server did not send the whole document within {}",
+            "the server did not send the whole document within {}; let it answer faster, or let the feed hold fewer \
+             entries",
             span(limit)
         )
     } else {
-        format!("the server did not answer within {}", span(limit))
+        format!(
+            "the server did not answer within {}; it is too slow, or it is not there",
+            span(limit)
+        )
     };
     Failure::new(FailureKind::Timeout, message)
 }
@@ -66,7 +69,7 @@ pub(crate) fn span(time: Duration) -> String {
 }
 
 /// A number of bytes for people.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const KIB: u64 = 1 << 10;
     const MIB: u64 = 1 << 20;
     match bytes {

@@ -19,8 +19,35 @@ pub struct Fetch {
     /// Where the leading run of 301 and 308 answers ended; `None` if the first answer was neither. The whole
     /// chain was permanent exactly when this equals `final_url`. It says nothing of whether a feed was there.
     pub permanent_target: Option<Url>,
+    /// The requests that were made, one for each address on the way, in order: what the servers' own logs hold.
+    pub hops: Vec<Hop>,
     /// From the first request to the end of the body; waiting for a turn is not counted.
     pub duration: Duration,
+}
+
+impl Fetch {
+    /// Whether some server was reached, so that what came of it is not the fault of the network here.
+    pub fn reached(&self) -> bool {
+        let unreached = match &self.outcome {
+            FetchOutcome::Failed(failure) => matches!(
+                failure.kind,
+                FailureKind::NoSuchName | FailureKind::Dns | FailureKind::Connect | FailureKind::Timeout
+            ),
+            _ => false,
+        };
+        !unreached || self.http_status.is_some()
+    }
+}
+
+/// One request of a fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// What was asked for.
+    pub url: Url,
+    /// The status of the answer; `None` if there was none.
+    pub status: Option<u16>,
+    /// Bytes of the body as they came over the wire, as far as it was read: that of a redirect or an error is not.
+    pub bytes: u64,
 }
 
 /// How a fetch ended.
@@ -76,15 +103,17 @@ pub struct Failure {
 pub enum FailureKind {
     /// The guard refused an address: the one that was asked for, or one that it led to.
     Blocked,
-    /// The name has no address.
+    /// The look-up says that there is no such name.
+    NoSuchName,
+    /// The name could not be looked up just now.
     Dns,
-    /// No connection.
+    /// No connection, or none in time.
     Connect,
     /// No encrypted connection, or the certificate is not good.
     Tls,
     /// It took too long.
     Timeout,
-    /// The body is larger than we read.
+    /// The body is larger than we read, or unpacks to far more than was sent.
     TooLarge,
     /// The redirects lead nowhere.
     Redirects,

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use url::Url;
 
-use crate::outcome::{Failure, FailureKind};
+use crate::outcome::{Failure, FailureKind, Hop};
 
 /// How many redirects are followed.
 const MAX_HOPS: usize = 10;
@@ -21,6 +21,8 @@ pub(crate) struct Journey {
     pub(crate) permanent_target: Option<Url>,
     /// The status of the last answer.
     pub(crate) status: Option<StatusCode>,
+    /// The requests that were made.
+    pub(crate) hops: Vec<Hop>,
     visited: Vec<Url>,
     only_permanent_so_far: bool,
 }
@@ -33,6 +35,7 @@ impl Journey {
             url,
             permanent_target: None,
             status: None,
+            hops: Vec::new(),
             visited: Vec::new(),
             only_permanent_so_far: true,
         }

@@ -160,6 +160,9 @@ pub enum FeedStatus {
 }
 
 impl FeedStatus {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Paused, Self::Retired, Self::Gone];
+
     /// The word in columns and outputs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -172,9 +175,7 @@ impl FeedStatus {
 
     /// The status that this word names.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Active, Self::Paused, Self::Retired, Self::Gone]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -202,6 +203,9 @@ pub enum PollOutcome {
 }
 
 impl PollOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::NotModified, Self::Unchanged, Self::Changed, Self::Failed];
+
     /// The word in columns and outputs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -214,9 +218,7 @@ impl PollOutcome {
 
     /// The outcome that this word names.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::NotModified, Self::Unchanged, Self::Changed, Self::Failed]
-            .into_iter()
-            .find(|outcome| outcome.as_str() == word)
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 

@@ -10,6 +10,7 @@
 //! To teach it a further breakage of feeds, see `repair`; a further date, `dates`; a further format feed-rs does
 //! not know, turn it into one that it does in `repair`.
 
+mod cadence;
 mod dates;
 mod decode;
 mod discover;
@@ -22,6 +23,7 @@ mod hashtag;
 mod identity;
 mod origin;
 mod parse;
+mod post;
 mod problem;
 mod repair;
 mod sanitize;
@@ -29,12 +31,15 @@ mod summary;
 mod tag;
 mod text;
 
+pub use cadence::{Cadence, cadence};
 pub use discover::{Candidate, CandidateKind, discover};
 pub use document::{Document, Format, Source, read};
 pub use entry::RawEntry;
 pub use error::{Found, ReadError};
-pub use evaluate::{Evaluation, HashtagMeasure, LabelledPost, Measure, evaluate};
+pub use evaluate::{Evaluation, HashtagMeasure, Measure, evaluate};
 pub use hashtag::hashtags;
 pub use identity::{Match, entry_key, match_entries};
+pub use post::{LabelledPost, ReadPost};
 pub use problem::{Problem, Severity};
-pub use tag::Tagger;
+pub use sanitize::sanitize;
+pub use tag::{Found as FoundWords, Tagger, Verdict, Weighed};

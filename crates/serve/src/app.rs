@@ -22,6 +22,7 @@ use crate::asked::{Asked, Made};
 use crate::cache::Cache;
 use crate::document::Sealed;
 use crate::failure::Failure;
+use crate::metrics::{self, Requests};
 use crate::parameters::Parameters;
 use crate::routes;
 
@@ -44,12 +45,15 @@ pub struct App {
     pub poll_stale_after: Duration,
     /// When digests close.
     pub next_digest_close: NextDigestClose,
+    /// Whether readers are served, or only those who watch the process.
+    pub serves_readers: bool,
 }
 
 /// The application while it runs.
 pub(crate) struct State {
     pub(crate) app: App,
     pub(crate) started: DateTime<Utc>,
+    pub(crate) requests: Requests,
     cache: Cache,
     revision: Mutex<Option<(DateTime<Utc>, Revision)>>,
 }
@@ -83,13 +87,20 @@ pub fn router(app: App) -> Router {
     let state = Arc::new(State {
         app,
         started,
+        requests: Requests::default(),
         cache: Cache::default(),
         revision: Mutex::default(),
     });
-    routes::routes()
+    let routes = if state.app.serves_readers {
+        routes::of_the_site()
+    } else {
+        routes::of_a_fetcher()
+    };
+    routes
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&state), harmless))
+        .layer(from_fn_with_state(Arc::clone(&state), metrics::timed))
         .with_state(state)
 }
 

@@ -20,6 +20,7 @@ mod feeds;
 mod fixed;
 mod health;
 mod links;
+mod metrics;
 mod negotiate;
 mod pages;
 mod parameters;

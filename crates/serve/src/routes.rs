@@ -8,12 +8,19 @@ use axum::routing::get;
 
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
-use crate::{digests, entries_json, feeds, fixed, health, pages};
+use crate::{digests, entries_json, feeds, fixed, health, metrics, pages};
 
 const NONE: &[&str] = &[];
 
-/// The routes.
-pub(crate) fn routes() -> Router<Arc<State>> {
+/// What a process answers that polls and serves nothing to readers.
+pub(crate) fn of_a_fetcher() -> Router<Arc<State>> {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/metrics", get(metrics::metrics))
+}
+
+/// What a process answers that serves the site.
+pub(crate) fn of_the_site() -> Router<Arc<State>> {
     let mut routes = Router::new()
         .route("/", kept(pages::RIVER_PARAMETERS, pages::home))
         .route("/topics", kept(NONE, pages::topics))
@@ -43,8 +50,8 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/.well-known/security.txt", fresh(NONE, fixed::security))
         .route("/favicon.svg", kept(NONE, fixed::favicon))
         .route(fixed::style_path(), kept(NONE, fixed::style))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready));
+        .route("/readyz", get(health::ready))
+        .merge(of_a_fetcher());
     for format in Format::ALL {
         let extension = format.extension();
         routes = routes

@@ -224,6 +224,7 @@ impl Client {
             store: store.clone(),
             clock: Arc::clone(&clock) as Arc<_>,
             poll_stale_after: Duration::from_hours(1),
+            serves_readers: true,
             // Mondays at seven; no clock changes in these tests.
             next_digest_close: Arc::new(|after| {
                 (0..8)
@@ -238,11 +239,20 @@ impl Client {
             }),
         };
         Self {
-            router: router(app.clone()),
-            app,
             clock,
             site: sender,
-            store,
+            ..Self::with(app)
+        }
+    }
+
+    /// As [`Self::of`], of an application that was changed.
+    pub(crate) fn with(app: App) -> Self {
+        Self {
+            router: router(app.clone()),
+            clock: Arc::new(FixedClock::at(at(NOW))),
+            site: watch::channel(Arc::new(site())).0,
+            store: app.store.clone(),
+            app,
         }
     }
 

@@ -679,3 +679,67 @@ async fn the_first_view_is_light() {
     let bytes = client.get("/").await.body.len();
     assert!(bytes < 60_000, "{bytes} bytes");
 }
+
+#[tokio::test]
+async fn metrics_tell_of_polls_entries_and_requests() {
+    let client = Client::new().await;
+    client.get("/").await;
+    client.get("/topics/democracy").await;
+    client.get("/topics/no-such-topic").await;
+    client.get("/nowhere/at/all").await;
+    let metrics = client.get("/metrics").await;
+    assert_eq!(metrics.status, StatusCode::OK);
+    assert_eq!(
+        metrics.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    assert_eq!(metrics.header("cache-control"), "no-store");
+    let vitals = client.store.vitals(at(NOW)).await.unwrap();
+    for line in [
+        "voice_up 1".to_owned(),
+        format!("voice_entries {}", vitals.entries),
+        format!("voice_members {}", vitals.members),
+        "voice_feeds{status=\"gone\"} 0".to_owned(),
+        format!(
+            "voice_polls_total{{outcome=\"changed\"}} {}",
+            client.store.recorded().polls[2]
+        ),
+        "voice_http_request_duration_seconds_count{route=\"/topics/{slug}\",status=\"200\"} 1".to_owned(),
+        "voice_http_request_duration_seconds_count{route=\"/topics/{slug}\",status=\"404\"} 1".to_owned(),
+        "voice_http_request_duration_seconds_count{route=\"none\",status=\"404\"} 1".to_owned(),
+    ] {
+        assert!(
+            metrics.text().lines().any(|other| other == line),
+            "{line}\n{}",
+            metrics.text()
+        );
+    }
+    // Every sample has its type, and no sample stands twice.
+    let mut seen = std::collections::HashSet::new();
+    for line in metrics.text().lines().filter(|line| !line.starts_with('#')) {
+        let (sample, value) = line.rsplit_once(' ').unwrap();
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+        assert!(seen.insert(sample.to_owned()), "{line} stands twice");
+        let name = sample.split('{').next().unwrap();
+        let stems = ["", "_bucket", "_sum", "_count"].map(|end| name.strip_suffix(end).unwrap_or(name));
+        assert!(
+            stems
+                .iter()
+                .any(|stem| metrics.text().contains(&format!("# TYPE {stem} "))),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_fetcher_answers_nobody_but_those_who_watch_it() {
+    let mut app = Client::new().await.app;
+    app.serves_readers = false;
+    let client = Client::with(app);
+    for path in ["/healthz", "/metrics"] {
+        assert_eq!(client.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    for path in ["/", "/feed.atom", "/entries.json", "/readyz"] {
+        assert_eq!(client.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}

@@ -3,10 +3,13 @@
 //! What SQLite does in its own way stands in `sqlite.rs`, what PostgreSQL does in `postgres.rs`, full text of both in
 //! `search.rs`; every other file asks the same of either. This file asks nothing of the tables.
 
+use std::sync::Arc;
+
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Postgres, SqlSafeStr, Sqlite};
 
 use crate::StoreError;
+use crate::vitals::Counters;
 use crate::{postgres, sqlite};
 
 /// Version, name and text of one migration. Files are added, never edited once they were released.
@@ -17,6 +20,7 @@ pub(crate) type MigrationFile = (i64, &'static str, &'static str);
 pub struct Store {
     pub(crate) writer: Pool,
     pub(crate) readers: Pool,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Connections to the database.
@@ -33,6 +37,14 @@ pub(crate) enum Transaction {
 }
 
 impl Store {
+    pub(crate) fn of(writer: Pool, readers: Pool) -> Self {
+        Self {
+            writer,
+            readers,
+            counters: Arc::default(),
+        }
+    }
+
     /// Opens the database at `url` and migrates it: `sqlite://path`, which is made with its folder if it is not
     /// there (`sqlite::memory:` for one that lives as long as the handle), or `postgres://user@host/database`.
     ///

@@ -1,12 +1,12 @@
 //! Everything that is stored, and every SQL string of the program: members, feeds, polls, entries, search.
 //!
-//! A [`Store`] is a cheap handle on one database. Reads go side by side on connections that cannot write;
+//! A [`Store`] is a cheap handle on one database, SQLite or PostgreSQL; nobody outside knows which. Reads go side by side on connections that cannot write;
 //! writes go one after another, each in one transaction. Times are handed in: nothing here reads a clock.
 //!
 //! How to extend it: a new question is a `const` SQL text that SQLite and PostgreSQL both speak (`$1`, `ON
 //! CONFLICT`, `RETURNING`, row values), in the file of the noun that it asks about, and a method beside it. A new
-//! column or index is a new file in `migrations/`, listed in `db.rs`. What differs between databases stays in
-//! `db.rs` (connections, migrations) and `search.rs` (full text).
+//! column or index is a new file in `migrations/sqlite` and one in `migrations/postgres`, listed in `sqlite.rs` and
+//! `postgres.rs`. What differs between the databases stays in those two and in `search.rs` (full text).
 //!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
 
@@ -33,6 +33,8 @@ mod sql;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod topics;
+mod vitals;
 
 pub use db::Store;
 pub use error::StoreError;
@@ -42,3 +44,5 @@ pub use query::{
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{ChangedEntry, FeedState, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow};
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
+pub use vitals::{Recorded, Vitals};

@@ -101,6 +101,8 @@ impl Store {
         let feeds: Vec<i64> = accepted.iter().map(|accepted| accepted.record.feed_id).collect();
         leases::end(transaction, &feeds).await?;
         write.commit().await?;
+        drop(accepted);
+        self.counters.add(records, &counts);
         Ok(counts)
     }
 }

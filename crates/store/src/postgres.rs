@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
     (
         1,
         "members feeds entries",
@@ -32,7 +32,15 @@ pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
         "leases",
         include_str!("../../../migrations/postgres/0002_leases.sql"),
     ),
+    (
+        4,
+        "topics",
+        include_str!("../../../migrations/postgres/0004_topics.sql"),
+    ),
 ];
+
+/// What the database takes on the server's disk.
+pub(crate) const DATABASE_BYTES: &str = "SELECT pg_database_size(current_database())";
 
 /// Any number will do, as long as every version of the program takes the same one.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
@@ -72,10 +80,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .connect_with(options.options([("default_transaction_read_only", "on")]))
         .await
         .map_err(unopened)?;
-    Ok(Store {
-        writer: db::Pool::Postgres(writer),
-        readers: db::Pool::Postgres(readers),
-    })
+    Ok(Store::of(db::Pool::Postgres(writer), db::Pool::Postgres(readers)))
 }
 
 /// What people call the database: never its password.

@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
     (
         1,
         "members feeds entries",
@@ -33,7 +33,16 @@ pub(crate) const MIGRATIONS: [MigrationFile; 2] = [
         "leases",
         include_str!("../../../migrations/sqlite/0002_leases.sql"),
     ),
+    (
+        4,
+        "topics",
+        include_str!("../../../migrations/sqlite/0004_topics.sql"),
+    ),
 ];
+
+/// What the file takes, the write-ahead log aside.
+pub(crate) const DATABASE_BYTES: &str =
+    "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
@@ -62,10 +71,8 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     if url.contains(":memory:") {
         let writer = one.connect_with(options).await?;
         migrate(&writer, &path).await?;
-        return Ok(Store {
-            readers: db::Pool::Sqlite(writer.clone()),
-            writer: db::Pool::Sqlite(writer),
-        });
+        let readers = db::Pool::Sqlite(writer.clone());
+        return Ok(Store::of(db::Pool::Sqlite(writer), readers));
     }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
@@ -96,10 +103,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(|error| unopened(&path, error.into()))?;
-    Ok(Store {
-        writer: db::Pool::Sqlite(writer),
-        readers: db::Pool::Sqlite(readers),
-    })
+    Ok(Store::of(db::Pool::Sqlite(writer), db::Pool::Sqlite(readers)))
 }
 
 /// Takes the lock that only one writer of the file holds.

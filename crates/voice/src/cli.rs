@@ -57,7 +57,7 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Poll on schedule and serve the site (what bare `voice` does)
-    Serve,
+    Serve(ServeArguments),
     /// Poll feeds once
     Poll(PollArguments),
     /// Show what the Voice makes of a blog or a feed, and what is wrong with it
@@ -82,6 +82,25 @@ pub(crate) enum Command {
     /// Polls example blogs that ship with the program into a temporary database and serves the result, until
     /// Ctrl-C. Nothing is left behind.
     Demo,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArguments {
+    /// What this process does, where several share a database
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+}
+
+/// What a serving process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Role {
+    /// Polls on schedule and serves the site
+    #[default]
+    All,
+    /// Serves the site and never polls
+    Web,
+    /// Polls on schedule, shares the feeds with other fetchers, and serves /healthz and /metrics alone
+    Fetch,
 }
 
 #[derive(Debug, Args)]
@@ -129,11 +148,23 @@ pub(crate) enum FeedListFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
-    /// List the topics
+    /// List the topics, with their projects and how many rules each has
     List,
+    /// Show how every topic fares in a post, and which words of the post say so
+    ///
+    /// For whoever writes the rules: the points of each topic, the words that earned or cost them and where they
+    /// stand, and why a topic holds, nearly holds, or is outweighed by another.
+    Explain {
+        /// A post: an HTML file, a text file whose first line is the title (.txt, .md), a file of JSON lines like those
+        /// of `evaluate` (.json, .jsonl; each is explained), or - for any of these from standard input
+        file: PathBuf,
+        /// Show every topic that any word speaks for, not only those that hold or nearly hold
+        #[arg(long)]
+        all: bool,
+    },
     /// Measure the rules against labelled posts: precision, recall and F1
     Evaluate {
-        /// Labelled posts, one JSON object a line
+        /// Labelled posts, one JSON object a line: {"id", "title", "html", "categories", "topics", "hashtags"}
         file: PathBuf,
     },
 }

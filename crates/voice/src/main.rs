@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ServeArguments};
 
 /// What was asked for failed.
 const FAILED: u8 = 1;
@@ -26,11 +26,11 @@ fn main() -> ExitCode {
         eprintln!("voice: {error:#}");
         return ExitCode::from(MISUSED);
     }
-    let command = command.unwrap_or(Command::Serve);
+    let command = command.unwrap_or(Command::Serve(ServeArguments::default()));
     // A server answers many people at once. A command has one thing to do: on one thread its tasks hand over to one
     // another without waking each other's threads; what computes has threads of its own either way.
     let mut runtime = match command {
-        Command::Serve | Command::Demo => tokio::runtime::Builder::new_multi_thread(),
+        Command::Serve(_) | Command::Demo => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = match runtime.enable_all().build() {
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match command {
-            Command::Serve => commands::serve::run(&options).await,
+            Command::Serve(arguments) => commands::serve::run(&options, &arguments).await,
             Command::Poll(arguments) => commands::poll::run(&options, &arguments).await,
             Command::Check(arguments) => commands::check::run(&options, &arguments).await,
             Command::Feeds(command) => commands::feeds::run(&options, &command).await,

@@ -1,21 +1,9 @@
 //! What the environment may and may not do to a fetch. The environment belongs to a process, so each test runs
 //! its other half, which is ignored otherwise, in a process of its own.
 
-use std::process::Command;
-
-use crate::support::{Server, answer, config, fetcher, now};
+use crate::support::{Server, answer, config, fetcher, now, run_with};
 use fetch::{FetchError, FetchOutcome, Fetcher};
 use model::Validators;
-
-fn run_with(test: &str, environment: &[(&str, &str)]) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--ignored"])
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
 
 #[test]
 fn a_system_without_certificates_is_told_what_to_install() {

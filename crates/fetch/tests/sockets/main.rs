@@ -6,6 +6,12 @@
 #[cfg(test)]
 mod environment;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tls;

@@ -10,7 +10,7 @@ use serve::ExampleDocument;
 use store::Store;
 use tokio::net::TcpListener;
 
-use crate::cli::Options;
+use crate::cli::{Options, Role};
 use crate::commands::serve::{listen, poll_and_serve};
 use crate::context;
 
@@ -69,7 +69,7 @@ pub(crate) async fn run(_options: &Options) -> anyhow::Result<ExitCode> {
         "the demonstration is at http://{}/; Ctrl-C ends it and leaves nothing behind",
         listener.local_addr()?
     );
-    poll_and_serve(settings, store, listener, None).await?;
+    poll_and_serve(settings, store, listener, Role::All, None).await?;
     Ok(ExitCode::SUCCESS)
 }
 

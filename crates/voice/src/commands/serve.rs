@@ -13,21 +13,33 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::cli::Options;
+use crate::cli::{Options, Role, ServeArguments};
 use crate::{context, signals};
 
-pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &Options, arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let settings = context::settings(options)?;
-    let store = context::store_with_registry(options, &settings).await?;
+    let role = arguments.role;
+    let store = Store::open(&options.database).await?;
+    // The members belong to whoever polls, so that web servers with another file do not undo what it says.
+    if role != Role::Web {
+        context::merge(&store, &settings).await?;
+    }
     let listener = listen(&settings).await?;
-    tracing::info!(
-        feeds = settings.feeds.len(),
-        config = %options.config.display(),
-        "the Voice is at http://{}/ - polling what is due now, then by the schedule {:?}; Ctrl-C stops",
-        listener.local_addr()?,
-        settings.fetch.schedule,
-    );
-    poll_and_serve(settings, store, listener, Some(options)).await?;
+    let address = listener.local_addr()?;
+    let schedule = &settings.fetch.schedule;
+    match role {
+        Role::All => tracing::info!(
+            feeds = settings.feeds.len(),
+            config = %options.config.display(),
+            "the Voice is at http://{address}/ - polling what is due now, then by the schedule {schedule:?}; Ctrl-C stops",
+        ),
+        Role::Web => tracing::info!("the Voice is at http://{address}/, and polls nothing; Ctrl-C stops"),
+        Role::Fetch => tracing::info!(
+            feeds = settings.feeds.len(),
+            "polling what is due now, then by the schedule {schedule:?}; http://{address}/metrics tells how it goes; Ctrl-C stops",
+        ),
+    }
+    poll_and_serve(settings, store, listener, role, Some(options)).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -39,27 +51,29 @@ pub(crate) async fn listen(settings: &Settings) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Runs the poller and the web server side by side until a signal stops both. With `reload`, SIGHUP reads the
-/// config again.
+/// Runs the poller and the web server side by side, as far as the role wants both, until a signal stops them. With
+/// `reload`, SIGHUP reads the config again.
 pub(crate) async fn poll_and_serve(
     settings: Settings,
     store: Store,
     listener: TcpListener,
+    role: Role,
     reload: Option<&Options>,
 ) -> anyhow::Result<()> {
     let stop = signals::stop()?;
     let site = Arc::new(settings.site.clone());
     let poller = Arc::new(context::poller(&settings, Arc::clone(&site), store.clone())?);
     let schedule = context::digest_schedule(&site)?;
-    let (live, site_changes, poller_changes) = Live::new(site, poller);
+    let (live, site_changes, poller_changes) = Live::new(role, site, poller);
     let app = App {
         site: site_changes,
         store: store.clone(),
         clock: Arc::new(SystemClock),
         poll_stale_after: stale_after(&settings),
         next_digest_close: Arc::new(move |after| schedule.next_after(after)),
+        serves_readers: role != Role::Fetch,
     };
-    let polling = tokio::spawn(poll::run(poller_changes, stop.clone()));
+    let polling = (role != Role::Web).then(|| tokio::spawn(poll::run(poller_changes, stop.clone())));
     let mut stopping = stop.clone();
     let serving = serve::serve(listener, app, async move {
         // An error means that the signal handler is gone, which is as good a reason to stop.
@@ -69,23 +83,28 @@ pub(crate) async fn poll_and_serve(
         served = serving => served.context("the web server stopped")?,
         never = live.reload_on_hangup(reload, &store) => never?,
     }
-    polling.await.context("the poller stopped")
+    match polling {
+        Some(polling) => polling.await.context("the poller stopped"),
+        None => Ok(()),
+    }
 }
 
 /// The parts of a running Voice that a reload replaces.
 struct Live {
+    role: Role,
     site: watch::Sender<Arc<Site>>,
     poller: watch::Sender<Arc<Poller>>,
 }
 
 impl Live {
     fn new(
+        role: Role,
         site: Arc<Site>,
         poller: Arc<Poller>,
     ) -> (Self, watch::Receiver<Arc<Site>>, watch::Receiver<Arc<Poller>>) {
         let (site, site_changes) = watch::channel(site);
         let (poller, poller_changes) = watch::channel(poller);
-        (Self { site, poller }, site_changes, poller_changes)
+        (Self { role, site, poller }, site_changes, poller_changes)
     }
 
     /// Reads the config at each SIGHUP. One with errors leaves the running configuration in place.
@@ -107,7 +126,9 @@ impl Live {
         let settings = context::settings(options)?;
         let site = Arc::new(settings.site.clone());
         let poller = context::poller(&settings, Arc::clone(&site), store.clone())?;
-        context::merge(store, &settings).await?;
+        if self.role != Role::Web {
+            context::merge(store, &settings).await?;
+        }
         self.site.send_replace(site);
         self.poller.send_replace(Arc::new(poller));
         Ok(())

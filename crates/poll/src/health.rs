@@ -1,0 +1,424 @@
+//! How a feed fares, in words for the person whose blog it is: what we see, since when, and what they can do.
+//!
+//! A state is computed from what is stored and never stored itself, so that it cannot be out of date.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use model::FeedStatus;
+use url::Url;
+
+use crate::moves::name_is_gone;
+
+/// After how long without a post a blog is called quiet.
+const QUIET_AFTER: TimeDelta = TimeDelta::days(90);
+
+/// How a feed fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Not polled yet.
+    Waiting,
+    /// Read, and its blog writes.
+    Healthy,
+    /// Read, and its blog has not written for three months.
+    Quiet,
+    /// The last poll failed.
+    Failing,
+    /// It redirects for good to another address.
+    Moved,
+    /// It said 410 twice, or its domain has been given up.
+    Gone,
+    /// Something is at the address, and it is no feed.
+    NotAFeed,
+    /// A moderator looks at it before anything of it is shown.
+    Held,
+    /// Not polled because somebody decided so.
+    Stopped,
+}
+
+impl State {
+    /// The word in outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Healthy => "healthy",
+            Self::Quiet => "quiet",
+            Self::Failing => "failing",
+            Self::Moved => "moved",
+            Self::Gone => "gone",
+            Self::NotAFeed => "not_a_feed",
+            Self::Held => "held",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// What is stored of a feed that says how it fares.
+#[derive(Debug, Clone, Copy)]
+pub struct Vitals<'a> {
+    /// Whether it is polled.
+    pub status: FeedStatus,
+    /// Why a moderator looks at it ([`crate::changed_hands`]), if one does.
+    pub held: Option<&'a str>,
+    /// The last good answer.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// The last poll, whatever came of it.
+    pub last_polled_at: Option<DateTime<Utc>>,
+    /// When the newest entry appeared or arrived.
+    pub last_entry_at: Option<DateTime<Utc>>,
+    /// The first of the present run of failures; `None` when the last poll succeeded.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// What went wrong in the last poll, for people.
+    pub last_error: Option<&'a str>,
+    /// Whether what went wrong is that the document is no feed.
+    pub not_a_feed: bool,
+    /// A feed that the page at the address names instead.
+    pub proposed: Option<&'a Url>,
+    /// The first of the present run of 410 answers.
+    pub gone_since: Option<DateTime<Utc>>,
+    /// Since when its name is unknown, without a good answer in between.
+    pub name_unknown_since: Option<DateTime<Utc>>,
+    /// Where it redirects for good, and since when.
+    pub moved: Option<(&'a Url, DateTime<Utc>)>,
+}
+
+/// How a feed fares, since when, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// In a word.
+    pub state: State,
+    /// Since when it has been so, where that is known.
+    pub since: Option<DateTime<Utc>>,
+    /// In words: what we see, and what to do.
+    pub reason: String,
+}
+
+/// How the feed with these `vitals` fares at `now`. Days in the words are those of `zone`.
+pub fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
+    let day = |at: DateTime<Utc>| at.with_timezone(&zone).format("%-d %B %Y").to_string();
+    let is = |state, since, reason: String| Health { state, since, reason };
+    match vitals.status {
+        FeedStatus::Paused => {
+            return is(
+                State::Stopped,
+                None,
+                "Polling is paused. What we hold stays readable; a moderator can resume it.".to_owned(),
+            );
+        }
+        FeedStatus::Retired => {
+            return is(
+                State::Stopped,
+                None,
+                "This feed has left the Voice and is not polled. What we hold stays readable.".to_owned(),
+            );
+        }
+        FeedStatus::Gone => {
+            return is(
+                State::Gone,
+                vitals.gone_since,
+                "The server said twice, a day apart, that this feed is gone for good (410), so we stopped asking. If \
+                 that was a mistake, mend it and ask a moderator to resume polling."
+                    .to_owned(),
+            );
+        }
+        FeedStatus::Active => {}
+    }
+    if let Some(why) = vitals.held {
+        return is(
+            State::Held,
+            None,
+            format!("A moderator looks at this feed before anything new of it is shown: {why}."),
+        );
+    }
+    let Some(polled) = vitals.last_polled_at else {
+        return is(
+            State::Waiting,
+            None,
+            "We have not asked for this feed yet; that happens within minutes.".to_owned(),
+        );
+    };
+    if let Some(since) = vitals.failing_since {
+        return trouble(vitals, since, now, day);
+    }
+    if let Some((to, since)) = vitals.moved {
+        return is(
+            State::Moved,
+            Some(since),
+            format!(
+                "We read this feed, but since {} its address redirects for good to {to}. After seven days of that we take \
+                 the new address; if it is a mistake, take the redirect out.",
+                day(since)
+            ),
+        );
+    }
+    match vitals.last_entry_at {
+        Some(last) if now - last >= QUIET_AFTER => is(
+            State::Quiet,
+            Some(last),
+            format!(
+                "We read this feed without trouble, last on {}; its newest post came on {}.",
+                day(polled),
+                day(last)
+            ),
+        ),
+        Some(last) => is(
+            State::Healthy,
+            vitals.last_success_at,
+            format!(
+                "We read this feed without trouble, last on {}; its newest post came on {}.",
+                day(polled),
+                day(last)
+            ),
+        ),
+        None => is(
+            State::Healthy,
+            vitals.last_success_at,
+            format!(
+                "We read this feed without trouble, last on {}; it has no posts yet.",
+                day(polled)
+            ),
+        ),
+    }
+}
+
+/// How a feed fares whose last poll failed.
+fn trouble(
+    vitals: &Vitals<'_>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    day: impl Fn(DateTime<Utc>) -> String,
+) -> Health {
+    let error = vitals.last_error.unwrap_or("the poll failed");
+    let is = |state, since, reason: String| Health {
+        state,
+        since: Some(since),
+        reason,
+    };
+    if let Some(unknown) = vitals.name_unknown_since
+        && name_is_gone(Some(unknown), now)
+    {
+        return is(
+            State::Gone,
+            unknown,
+            format!(
+                "The domain of this feed has not existed since {}: {error}. We go on asking once a day; what comes back is \
+                 looked at before it is shown.",
+                day(unknown)
+            ),
+        );
+    }
+    if vitals.not_a_feed {
+        let mend = match vitals.proposed {
+            Some(url) => {
+                format!("The page there names another feed, {url}; tell a moderator if that is the one.")
+            }
+            None => "Check the address in a browser, or tell a moderator the new one.".to_owned(),
+        };
+        return is(
+            State::NotAFeed,
+            since,
+            format!(
+                "Since {} there has been something else than a feed at this address: {error}. {mend} What we hold stays.",
+                day(since)
+            ),
+        );
+    }
+    let before = match vitals.last_success_at {
+        Some(at) => format!("the last good answer came on {}", day(at)),
+        None => "there never was a good answer".to_owned(),
+    };
+    is(
+        State::Failing,
+        since,
+        format!(
+            "Failing since {}: {error}; {before}. We go on asking, at longer and longer intervals, and what we hold stays.",
+            day(since)
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn well() -> Vitals<'static> {
+        Vitals {
+            status: FeedStatus::Active,
+            held: None,
+            last_success_at: Some(at("2026-11-23T08:00:00Z")),
+            last_polled_at: Some(at("2026-11-23T08:00:00Z")),
+            last_entry_at: Some(at("2026-11-03T12:00:00Z")),
+            failing_since: None,
+            last_error: None,
+            not_a_feed: false,
+            proposed: None,
+            gone_since: None,
+            name_unknown_since: None,
+            moved: None,
+        }
+    }
+
+    fn ill() -> Vitals<'static> {
+        Vitals {
+            failing_since: Some(at("2026-11-20T08:00:00Z")),
+            last_error: Some(
+                "the certificate of blog.example has expired; whoever runs the site must renew it",
+            ),
+            last_success_at: Some(at("2026-11-19T08:00:00Z")),
+            ..well()
+        }
+    }
+
+    #[test]
+    fn each_state_with_its_reason() {
+        let new_address: Url = "https://blog.example/new.xml".parse().unwrap();
+        let moved = Some((&new_address, at("2026-11-20T00:00:00Z")));
+        for (vitals, state, words) in [
+            (
+                well(),
+                State::Healthy,
+                &["without trouble", "3 November 2026"][..],
+            ),
+            (
+                Vitals {
+                    last_entry_at: None,
+                    ..well()
+                },
+                State::Healthy,
+                &["no posts yet"],
+            ),
+            (
+                Vitals {
+                    last_entry_at: Some(at("2026-08-25T09:00:00Z")),
+                    ..well()
+                },
+                State::Quiet,
+                &["25 August 2026", "without trouble"],
+            ),
+            (
+                Vitals {
+                    last_entry_at: Some(at("2026-08-25T09:00:01Z")),
+                    ..well()
+                },
+                State::Healthy,
+                &["25 August 2026"],
+            ),
+            (
+                ill(),
+                State::Failing,
+                &["since 20 November 2026", "renew it", "on 19 November 2026"],
+            ),
+            (
+                Vitals {
+                    last_success_at: None,
+                    ..ill()
+                },
+                State::Failing,
+                &["there never was a good answer"],
+            ),
+            (
+                Vitals { moved, ..well() },
+                State::Moved,
+                &["new.xml", "seven days"],
+            ),
+            // Trouble is told before a move that is under way.
+            (Vitals { moved, ..ill() }, State::Failing, &["renew it"]),
+            (
+                Vitals {
+                    not_a_feed: true,
+                    ..ill()
+                },
+                State::NotAFeed,
+                &["something else than a feed", "Check the address"],
+            ),
+            (
+                Vitals {
+                    not_a_feed: true,
+                    proposed: Some(&new_address),
+                    ..ill()
+                },
+                State::NotAFeed,
+                &["names another feed, https://blog.example/new.xml"],
+            ),
+            (
+                Vitals {
+                    name_unknown_since: Some(at("2026-11-16T09:00:00Z")),
+                    ..ill()
+                },
+                State::Gone,
+                &["has not existed since 16 November 2026", "once a day"],
+            ),
+            (
+                Vitals {
+                    name_unknown_since: Some(at("2026-11-20T09:00:00Z")),
+                    ..ill()
+                },
+                State::Failing,
+                &["since 20 November"],
+            ),
+            (
+                Vitals {
+                    status: FeedStatus::Gone,
+                    gone_since: Some(at("2026-11-20T09:00:00Z")),
+                    ..ill()
+                },
+                State::Gone,
+                &["410", "resume"],
+            ),
+            (
+                Vitals {
+                    status: FeedStatus::Paused,
+                    ..ill()
+                },
+                State::Stopped,
+                &["paused"],
+            ),
+            (
+                Vitals {
+                    status: FeedStatus::Retired,
+                    ..well()
+                },
+                State::Stopped,
+                &["left the Voice"],
+            ),
+            (
+                Vitals {
+                    held: Some("perhaps the domain has a new owner"),
+                    ..well()
+                },
+                State::Held,
+                &["moderator", "new owner"],
+            ),
+            (
+                Vitals {
+                    last_polled_at: None,
+                    last_success_at: None,
+                    last_entry_at: None,
+                    ..well()
+                },
+                State::Waiting,
+                &["not asked"],
+            ),
+        ] {
+            let health = health(&vitals, chrono_tz::Europe::London, at("2026-11-23T09:00:00Z"));
+            assert_eq!(health.state, state, "{}", health.reason);
+            for word in words {
+                assert!(health.reason.contains(word), "{word}: {}", health.reason);
+            }
+            assert!(!health.state.as_str().is_empty());
+        }
+    }
+
+    #[test]
+    fn days_are_those_of_the_site() {
+        let vitals = Vitals {
+            last_entry_at: Some(at("2026-07-31T23:30:00Z")),
+            ..well()
+        };
+        let health = health(&vitals, chrono_tz::Europe::London, at("2026-08-02T09:00:00Z"));
+        assert!(health.reason.contains("1 August 2026"), "{}", health.reason);
+    }
+}
