@@ -60,7 +60,9 @@ const FOREIGN_TABLE: &str =
 
 /// Connects to the server and migrates the database.
 pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
-    let options = options(url)?.options([("lock_timeout", LOCK_TIMEOUT)]);
+    // A notice tells what we know: that a table which is made if it is not there is there.
+    let settings = [("lock_timeout", LOCK_TIMEOUT), ("client_min_messages", "warning")];
+    let options = options(url)?.options(settings);
     let database = name(&options);
     let unopened = |error| unopened(&database, error);
     let writer = PgPoolOptions::new()

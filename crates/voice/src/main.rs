@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match command {
             Command::Serve(arguments) => commands::serve::run(&options, &arguments).await,
-            Command::Poll(arguments) => commands::poll::run(&options, &arguments).await,
+            Command::Poll(arguments) => Box::pin(commands::poll::run(&options, &arguments)).await,
             Command::Check(arguments) => commands::check::run(&options, &arguments).await,
             Command::Feeds(command) => commands::feeds::run(&options, &command).await,
             Command::Topics(command) => commands::topics::run(&options, &command).await,
