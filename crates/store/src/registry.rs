@@ -106,9 +106,11 @@ impl Store {
 
 impl Registered {
     async fn read(mut on: On<'_>) -> Result<Self, StoreError> {
+        // Feeds first: without a lock another process may add some in between, and then their members are there.
+        let feeds = Sql::new(FEEDS).fetch_all(on.again()).await?;
         let mut registered = Self::default();
         let mut places = HashMap::new();
-        for row in Sql::new(MEMBERS).fetch_all(on.again()).await? {
+        for row in Sql::new(MEMBERS).fetch_all(on).await? {
             let mut fields = Fields::of("members", &row);
             let id = fields.take()?;
             places.insert(id, registered.members.len());
@@ -121,8 +123,8 @@ impl Registered {
                 kind: fields.read(MemberKind::parse)?,
             });
         }
-        for row in Sql::new(FEEDS).fetch_all(on).await? {
-            let mut fields = Fields::of("feeds", &row);
+        for row in &feeds {
+            let mut fields = Fields::of("feeds", row);
             registered.feeds.push(StoredFeed {
                 id: Some(fields.take()?),
                 member: fields.read(|id: i64| places.get(&id).copied())?,
