@@ -9,6 +9,7 @@ use feed_rs::model as feed_rs;
 use serde::Serialize;
 use url::Url;
 
+use crate::cadence::{Cadence, cadence};
 use crate::decode::decode;
 use crate::entry::{self, RawEntry};
 use crate::error::{Found, ReadError};
@@ -79,6 +80,8 @@ pub struct Document {
     pub language: Option<String>,
     /// How long it may be kept before it is asked for again (RSS `ttl`).
     pub ttl: Option<Duration>,
+    /// What else it says of how often and when it wants to be asked for.
+    pub cadence: Cadence,
     /// What is wrong with it, worst for readers first where it matters.
     pub problems: Vec<Problem>,
     /// Its entries, in its own order.
@@ -187,6 +190,7 @@ pub fn read(source: &Source<'_>) -> Result<Document, ReadError> {
         title: title.and_then(|title| plain_title(&title.content, entry::is_markup(format, &title))),
         language: context.language.clone(),
         ttl: ttl.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
+        cadence: cadence(&xml),
         site,
         problems,
         entries,

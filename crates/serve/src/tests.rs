@@ -694,7 +694,7 @@ async fn metrics_tell_of_polls_entries_and_requests() {
         "text/plain; version=0.0.4; charset=utf-8"
     );
     assert_eq!(metrics.header("cache-control"), "no-store");
-    let vitals = client.store.vitals(at(NOW)).await.unwrap();
+    let vitals = client.store.vitals((client.app.due)(at(NOW))).await.unwrap();
     for line in [
         "voice_up 1".to_owned(),
         format!("voice_entries {}", vitals.entries),

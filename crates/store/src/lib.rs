@@ -10,12 +10,15 @@
 //!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
 
+mod aliases;
 mod changes;
 mod db;
+mod decisions;
 mod edits;
 mod entries;
 mod error;
 mod feeds;
+mod hosts;
 mod labels;
 mod leases;
 mod members;
@@ -36,11 +39,16 @@ mod testing;
 mod vitals;
 
 pub use db::Store;
+pub use decisions::Decided;
 pub use error::StoreError;
+pub use feeds::Due;
+pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use query::{
     Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
-pub use record::{ChangedEntry, FeedState, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow};
+pub use record::{
+    ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
+};
 pub use vitals::{Recorded, Vitals};
