@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub(crate) mod blogosphere;
+pub(crate) mod chromium;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -29,6 +29,6 @@ pub use html::SafeHtml;
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;
 pub use text::{EXCERPT_WORDS, clean_text, count_words, first_words, reading_minutes};
-pub use topic::{Topic, TopicRules};
+pub use topic::{Topic, TopicRole, TopicRules};
 pub use week::{Week, WeekError, start_of_day};
 pub use why::Why;

@@ -18,11 +18,27 @@ pub struct Topic {
 /// How a topic is recognised in a post; `normalize::tag` says how the rules are weighed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopicRules {
-    /// Phrases with their weights. A phrase matches whole words, case and accents aside; a word that ends in
-    /// `*` matches every word that begins so.
+    /// Phrases with their weights; one below 0 speaks against the topic. A phrase matches whole words, case and
+    /// accents aside; a word that ends in `*` matches every word that begins so, and the other way about.
     pub phrases: Vec<(String, f64)>,
-    /// Hashtags, lower case, without `#`, that give the topic by themselves.
+    /// Words of which some have to stand in the post, written like phrases; empty asks for none.
+    pub needs: Vec<String>,
+    /// Hashtags that speak for the topic: lower case, without `#`, with `*` at the end for all that begin so.
     pub hashtags: Vec<String>,
-    /// The feed's own categories that count as if they stood in the title.
+    /// The feed's own categories that give the topic by themselves.
     pub categories: Vec<String>,
+    /// How it stands to the other topics of a post.
+    pub role: TopicRole,
+}
+
+/// How a topic stands to the other topics of a post, when it is told which of them are main subjects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TopicRole {
+    /// A main subject: it outweighs others and may be outweighed.
+    #[default]
+    Subject,
+    /// A section is enough for it: it may outweigh others and is never outweighed.
+    Section,
+    /// It says what kind of a post this is, such as a report of an event: it neither outweighs nor is outweighed.
+    Form,
 }

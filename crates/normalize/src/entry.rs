@@ -212,14 +212,7 @@ impl RawEntry {
         }
         let heading = title.as_deref().unwrap_or_default();
         // Most posts have none, and a byte is found faster than a hashtag.
-        let hashtags = if [heading, &text]
-            .iter()
-            .any(|text| text.contains('#') || text.contains('＃'))
-        {
-            hashtags(heading, &text)
-        } else {
-            Vec::new()
-        };
+        let hashtags = hashtags(heading, &text, content_html.as_str());
         let topics = tagger.tag(heading, &text, &categories, &hashtags);
         EntryDraft {
             source_id: self.source_id.clone(),

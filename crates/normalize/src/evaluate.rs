@@ -3,37 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::hashtag::hashtags;
-use crate::sanitize::sanitize;
+use crate::post::LabelledPost;
 use crate::tag::Tagger;
-use crate::text::{plain_text, plain_title};
-
-/// A post that somebody has read and labelled.
-#[derive(Debug, Clone, Deserialize)]
-pub struct LabelledPost {
-    /// Names the post in messages.
-    pub id: String,
-    /// The title; empty for a post without one.
-    #[serde(default)]
-    pub title: String,
-    /// The post's own markup.
-    #[serde(default)]
-    pub html: String,
-    /// The feed's own categories.
-    #[serde(default)]
-    pub categories: Vec<String>,
-    /// The topics that it has.
-    #[serde(default)]
-    pub topics: Vec<String>,
-    /// The hashtags that a reader sees in it.
-    #[serde(default)]
-    pub hashtags: Vec<String>,
-    /// Hashtags left out of the score, found or not.
-    #[serde(default)]
-    pub hashtags_ambiguous: Vec<String>,
-}
 
 /// Counts and what follows from them; 0/0 is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -107,10 +80,8 @@ pub fn evaluate(posts: &[LabelledPost], tagger: &Tagger) -> Evaluation {
     let mut tags = Measure::default();
     let mut exact = 0;
     for post in posts {
-        let title = plain_title(&post.title, false).unwrap_or_default();
-        let text = plain_text(sanitize(&post.html, None).as_str());
-        let mut found_tags = hashtags(&title, &text);
-        let found = tagger.tag(&title, &text, &post.categories, &found_tags);
+        let read = post.read();
+        let found = tagger.tag(&read.title, &read.text, &read.categories, &read.hashtags);
         let found: Vec<&str> = found.iter().map(|topic| topic.slug.as_str()).collect();
         let labelled = unique(&post.topics);
         for slug in labelled
@@ -125,8 +96,12 @@ pub fn evaluate(posts: &[LabelledPost], tagger: &Tagger) -> Evaluation {
         }
 
         let certain = |tag: &str| !post.hashtags_ambiguous.iter().any(|other| other == tag);
-        found_tags.retain(|tag| certain(tag));
-        let found_tags: Vec<&str> = found_tags.iter().map(String::as_str).collect();
+        let found_tags: Vec<&str> = read
+            .hashtags
+            .iter()
+            .map(String::as_str)
+            .filter(|tag| certain(tag))
+            .collect();
         let labelled_tags: Vec<&str> = unique(&post.hashtags)
             .into_iter()
             .filter(|tag| certain(tag))

@@ -1,31 +1,37 @@
-//! Markup that a browser may be given. First what the sanitiser cannot do is done on the raw markup: headings fit
-//! under a page's own, lazy pictures get their address, counting pixels go, players become links. Then ammonia,
-//! last, with a list of what is allowed; nothing touches the markup after it.
+//! Markup that a browser may be given. First what the sanitiser cannot do is done on the raw markup ([`prepare`]):
+//! headings fit under a page's own, lazy pictures get their address, counting pixels go, players become links. Then
+//! ammonia, last, with a list of what is allowed; nothing touches the markup after it.
 //!
 //! Refuses styles, ids, classes (but `language-*` of code), frames, forms, media that play, and every address that
 //! is not http, https or mailto. Relative addresses are resolved, or dropped where there is no base. The same
-//! input gives the same bytes, and sanitising twice changes nothing.
+//! input gives the same bytes, and sanitising twice changes nothing: what a second reading could take for something
+//! else ([`nesting`]) is read again here, until it comes to rest.
+//!
+//! Pictures are asked for by https, whatever their author wrote: the pages' Content-Security-Policy lets no other
+//! through, and a picture that lies at http alone would not be shown either way. Links keep their scheme.
+
+mod nesting;
+mod pictures;
+mod players;
+mod prepare;
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
 use ammonia::{Builder, UrlRelative};
-use lol_html::html_content::{ContentType, Element};
-use lol_html::{RewriteStrSettings, element, rewrite_str};
 use model::{SafeHtml, clean_text};
 use url::Url;
 
-use crate::entities::decode_references;
+use self::nesting::{is_settled, nests_too_deep};
+use self::pictures::by_https;
+use self::prepare::{prepare, without_tags};
+use crate::document::language_tag;
+use crate::text::{plain_text, plain_to_html};
 
-/// The level of the highest heading within a post: pages have a heading of level 2 for its title.
-const HIGHEST_HEADING: u8 = 3;
-
-/// How deep elements may nest. The time the parser takes grows with the square of the depth, and nobody nests so
-/// deep by hand: beyond it, the text is kept and the tags go.
-const MAX_DEPTH: usize = 256;
+/// How often markup is read again that may not mean the same a second time. Twice has been enough for everything
+/// that was not made to be difficult; of the rest the text is kept.
+const ROUNDS: usize = 6;
 
 const TAGS: [&str; 62] = [
     "a",
@@ -93,9 +99,9 @@ const TAGS: [&str; 62] = [
 ];
 
 /// Elements that go with all they hold: their text is code, a fallback or a form, not the post.
-const DROPPED: [&str; 14] = [
-    "script", "style", "iframe", "noembed", "noframes", "title", "textarea", "select", "option", "svg",
-    "template", "xmp", "object", "button",
+const DROPPED: [&str; 15] = [
+    "script", "style", "iframe", "noembed", "noframes", "noscript", "title", "textarea", "select", "option",
+    "svg", "template", "xmp", "object", "button",
 ];
 
 const ATTRIBUTES: [(&str, &[&str]); 12] = [
@@ -113,72 +119,54 @@ const ATTRIBUTES: [(&str, &[&str]); 12] = [
     ("time", &["datetime"]),
 ];
 
-/// What in an `img` tag calls for the rewriter.
-const IMAGE_SIGNS: [&str; 10] = [
-    "data-src",
-    "data-lazy",
-    "data-original",
-    "lazy-src",
-    "=\"1\"",
-    "='1'",
-    "=1 ",
-    "=\"0\"",
-    "=\"2\"",
-    ":1px",
-];
-
-/// Where pictures that only count readers lie.
-const BEACONS: [&str; 16] = [
-    "pixel.wp.com/",
-    "stats.wordpress.com/",
-    "feeds.wordpress.com/1.0/",
-    "feeds.feedburner.com/~r/",
-    "feedburner.com/~ff/",
-    "feedsportal.com/",
-    "blogger.googleusercontent.com/tracker/",
-    "google-analytics.com/",
-    "doubleclick.net/",
-    "quantserve.com/",
-    "scorecardresearch.com/",
-    "medium.com/_/stat",
-    "pixel.quantcast.com/",
-    "rss.buysellads.com/",
-    "ads.pheedo.com/",
-    "/b.gif?",
-];
-
-static IMAGE_NEEDLES: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(IMAGE_SIGNS.iter().chain(&BEACONS))
-        .expect("two dozen short literals make an automaton")
-});
-
 thread_local! {
     /// The policy is costly to build and only its base differs, so each thread keeps one.
     static POLICY: RefCell<Builder<'static>> = RefCell::new(policy());
+    /// What pictures' addresses are relative to. The policy's own rule comes too late to ask for them by https.
+    static BASE: RefCell<Option<Url>> = const { RefCell::new(None) };
 }
 
 /// Makes raw markup safe. Relative addresses are resolved against `base`.
-pub(crate) fn sanitize(raw: &str, base: Option<&Url>) -> SafeHtml {
-    let prepared = prepare(raw);
+pub fn sanitize(raw: &str, base: Option<&Url>) -> SafeHtml {
+    BASE.set(base.cloned());
     POLICY.with_borrow_mut(|policy| {
         policy.url_relative(base.map_or(UrlRelative::Deny, |base| {
             UrlRelative::RewriteWithBase(base.clone())
         }));
-        let mut safe = policy.clean(&prepared).to_string();
-        // A reference like `&#8;` becomes a forbidden character only in the parser.
-        if may_hold_forbidden(&safe)
-            && let Cow::Owned(cleaned) = clean_text(&safe)
-        {
-            safe = policy.clean(&cleaned).to_string();
+        let prepared = if nests_too_deep(raw) {
+            without_tags(raw).into()
+        } else {
+            prepare(raw)
+        };
+        let mut safe = clean(policy, &prepared);
+        for _ in 0..ROUNDS {
+            if is_settled(&safe) {
+                return SafeHtml::vouched(safe);
+            }
+            let again = clean(policy, &prepare(&safe));
+            if again == safe {
+                return SafeHtml::vouched(safe);
+            }
+            safe = again;
         }
-        // Not to leave less of it a second time: feeds trim what they carry.
-        SafeHtml::vouched(match safe.trim() {
-            trimmed if trimmed.len() == safe.len() => safe,
-            trimmed => trimmed.to_owned(),
-        })
+        SafeHtml::vouched(clean(policy, &plain_to_html(&plain_text(&safe))))
     })
+}
+
+/// ammonia, and nothing after it that could add to the markup.
+fn clean(policy: &Builder<'_>, html: &str) -> String {
+    let mut safe = policy.clean(html).to_string();
+    // A reference like `&#8;` becomes a forbidden character only in the parser.
+    if may_hold_forbidden(&safe)
+        && let Cow::Owned(cleaned) = clean_text(&safe)
+    {
+        safe = policy.clean(&cleaned).to_string();
+    }
+    // Not to leave less of it a second time: feeds trim what they carry.
+    match safe.trim() {
+        trimmed if trimmed.len() == safe.len() => safe,
+        trimmed => trimmed.to_owned(),
+    }
 }
 
 /// Whether a character may stand there that must not: a quick look at bytes, without false comfort.
@@ -208,14 +196,32 @@ fn policy() -> Builder<'static> {
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(Some("noopener nofollow ugc"))
         .set_tag_attribute_values(HashMap::from([("img", forced_on_images())]))
-        .attribute_filter(|element, attribute, value| match (element, attribute) {
-            ("code", "class") => value
-                .split_ascii_whitespace()
-                .find(|class| class.starts_with("language-"))
-                .map(Into::into),
-            _ => Some(value.into()),
-        });
+        .attribute_filter(filter);
     builder
+}
+
+/// What of an attribute's value is kept.
+fn filter<'a>(element: &str, attribute: &str, value: &'a str) -> Option<Cow<'a, str>> {
+    match (element, attribute) {
+        ("code", "class") => value
+            .split_ascii_whitespace()
+            .find(|class| class.starts_with("language-"))
+            .map(Into::into),
+        ("img", "src") => Some(BASE.with_borrow(|base| by_https(value, base.as_ref()))),
+        (_, "lang") => language_tag(value)
+            .filter(|tag| tag.split('-').next().is_some_and(is_primary_language))
+            .map(Into::into),
+        (_, "dir") => ["ltr", "rtl", "auto"]
+            .into_iter()
+            .find(|known| value.eq_ignore_ascii_case(known))
+            .map(Into::into),
+        _ => Some(value.into()),
+    }
+}
+
+/// The first part of a language tag (RFC 5646 section 2.2.1): two letters or three; longer ones are reserved.
+fn is_primary_language(part: &str) -> bool {
+    matches!(part.len(), 2 | 3) && part.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// What each picture gets. ammonia writes forced attributes in the order of the map, which differs from map to
@@ -227,282 +233,6 @@ fn forced_on_images() -> HashMap<&'static str, &'static str> {
             return forced;
         }
     }
-}
-
-/// What a glance at the markup says of the work to be done on it.
-#[derive(Default)]
-struct Survey {
-    highest_heading: Option<u8>,
-    rewrite: bool,
-    /// The deepest run of start tags without end tags.
-    depth: usize,
-}
-
-fn survey(html: &str) -> Survey {
-    let mut survey = Survey::default();
-    let mut open = 0_usize;
-    let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        rest = &rest[at + 1..];
-        let bytes = rest.as_bytes();
-        let named = |name: &str| {
-            bytes.len() > name.len() && bytes[..name.len()].eq_ignore_ascii_case(name.as_bytes())
-        };
-        let first = bytes.first().map(u8::to_ascii_lowercase);
-        match first {
-            Some(b'/') => open = open.saturating_sub(1),
-            Some(b'a'..=b'z') => open += usize::from(nests(rest)),
-            _ => {}
-        }
-        survey.depth = survey.depth.max(open);
-        match first {
-            Some(b'h') => {
-                if let Some(level) = heading_level(bytes) {
-                    survey.highest_heading =
-                        Some(survey.highest_heading.map_or(level, |highest| highest.min(level)));
-                }
-            }
-            Some(b'i') if named("img") => {
-                let tag = &rest[..rest.find('>').unwrap_or(rest.len())];
-                survey.rewrite = survey.rewrite || IMAGE_NEEDLES.is_match(tag);
-            }
-            Some(b'i' | b'e' | b'v' | b'a') => {
-                survey.rewrite |= named("iframe") || named("embed") || named("video") || named("audio");
-            }
-            _ => {}
-        }
-    }
-    survey
-}
-
-/// Whether an element, from what follows the `<` of its tag, holds others until its end tag. Paragraphs, list
-/// items and the like end by themselves, and their end tags often lack.
-fn nests(tag: &str) -> bool {
-    let mut name = [0; 6];
-    let mut length = 0;
-    for byte in tag.bytes().take_while(u8::is_ascii_alphanumeric) {
-        // None of the names below is longer.
-        let Some(place) = name.get_mut(length) else {
-            return true;
-        };
-        *place = byte.to_ascii_lowercase();
-        length += 1;
-    }
-    !matches!(
-        &name[..length],
-        b"p" | b"li"
-            | b"br"
-            | b"img"
-            | b"hr"
-            | b"dt"
-            | b"dd"
-            | b"tr"
-            | b"td"
-            | b"th"
-            | b"input"
-            | b"wbr"
-            | b"source"
-            | b"col"
-            | b"link"
-            | b"meta"
-            | b"embed"
-    )
-}
-
-/// The level of a heading, from what follows the `<` or `</` of its tag.
-fn heading_level(bytes: &[u8]) -> Option<u8> {
-    match bytes {
-        [b'h' | b'H', level @ b'1'..=b'6', after, ..] if !after.is_ascii_alphanumeric() && *after != b'-' => {
-            Some(level - b'0')
-        }
-        _ => None,
-    }
-}
-
-/// What the sanitiser cannot do, on raw markup and without care for safety.
-fn prepare(raw: &str) -> Cow<'_, str> {
-    let survey = survey(raw);
-    if survey.depth > MAX_DEPTH {
-        return Cow::Owned(without_tags(raw));
-    }
-    let mut html = Cow::Borrowed(raw);
-    if let Some(level) = survey.highest_heading.filter(|&level| level < HIGHEST_HEADING) {
-        html = Cow::Owned(lower_headings(&html, HIGHEST_HEADING - level));
-    }
-    if survey.rewrite
-        && let Ok(rewritten) = rewrite(&html)
-    {
-        html = Cow::Owned(rewritten);
-    }
-    html
-}
-
-/// The text alone.
-fn without_tags(html: &str) -> String {
-    let mut out = String::with_capacity(html.len());
-    for (at, part) in html.split('<').enumerate() {
-        let text = if at == 0 {
-            part
-        } else {
-            part.split_once('>').map_or("", |(_, text)| text)
-        };
-        if !text.is_empty() {
-            out.push_str(text);
-            out.push(' ');
-        }
-    }
-    out
-}
-
-/// Lowers every heading by so many levels, to the sixth at most.
-fn lower_headings(html: &str, by: u8) -> String {
-    let mut out = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        let name = at + 1 + usize::from(rest[at + 1..].starts_with('/'));
-        out.push_str(&rest[..name]);
-        let Some(level) = heading_level(&rest.as_bytes()[name..]) else {
-            rest = &rest[name..];
-            continue;
-        };
-        out.push('h');
-        out.push(char::from(b'0' + (level + by).min(6)));
-        rest = &rest[name + 2..];
-    }
-    out.push_str(rest);
-    out
-}
-
-fn rewrite(html: &str) -> Result<String, lol_html::errors::RewritingError> {
-    let promoted = Cell::new(false);
-    let settings = RewriteStrSettings::new()
-        .with_strict(false)
-        .append_element_content_handler(element!("img", |image| {
-            if is_beacon(image) {
-                image.remove();
-                return Ok(());
-            }
-            let lazy = [
-                "data-src",
-                "data-lazy-src",
-                "data-original",
-                "data-lazy",
-                "lazy-src",
-            ]
-            .iter()
-            .find_map(|name| image.get_attribute(name))
-            .filter(|address| !address.trim().is_empty() && !address.starts_with("data:"));
-            if let Some(address) = lazy {
-                image.set_attribute("src", &address)?;
-                promoted.set(true);
-            }
-            Ok(())
-        }))
-        // What stands there for browsers without scripts is the picture that was just promoted.
-        .append_element_content_handler(element!("noscript", |fallback| {
-            if promoted.get() {
-                fallback.remove();
-            }
-            Ok(())
-        }))
-        .append_element_content_handler(element!("iframe, embed", |player| {
-            let address = ["src", "data-src", "data-lazy-src"]
-                .iter()
-                .find_map(|name| player.get_attribute(name));
-            let link =
-                address.and_then(|address| player_link(&address, player.get_attribute("title").as_deref()));
-            player.replace(&link.unwrap_or_default(), ContentType::Html);
-            Ok(())
-        }))
-        .append_element_content_handler(element!(
-            "video[src], audio[src], video > source:first-of-type, audio > source:first-of-type",
-            |player| {
-                let address = player.get_attribute("src").unwrap_or_default();
-                if let Some(link) = player_link(&address, player.get_attribute("title").as_deref()) {
-                    player.before(&link, ContentType::Html);
-                }
-                Ok(())
-            }
-        ));
-    rewrite_str(html, settings)
-}
-
-/// Whether a picture is there to count readers.
-fn is_beacon(image: &Element<'_, '_>) -> bool {
-    let size = |name: &str| {
-        image
-            .get_attribute(name)?
-            .trim()
-            .trim_end_matches("px")
-            .parse::<u32>()
-            .ok()
-    };
-    let tiny = match (size("width"), size("height")) {
-        (Some(width), Some(height)) => width <= 2 && height <= 2,
-        (Some(only), None) | (None, Some(only)) => only <= 1,
-        (None, None) => image.get_attribute("style").is_some_and(|style| {
-            let style = style.replace(' ', "");
-            style.contains("width:1px") && style.contains("height:1px")
-        }),
-    };
-    tiny || image
-        .get_attribute("src")
-        .is_some_and(|address| BEACONS.iter().any(|beacon| address.contains(beacon)))
-}
-
-/// A link in place of a player. Both arguments are attribute values as they stood in the markup.
-fn player_link(address: &str, title: Option<&str>) -> Option<String> {
-    let address = decode_references(address.trim());
-    let url = if let Some(rest) = address.strip_prefix("//") {
-        Url::parse(&format!("https://{rest}")).ok()?
-    } else {
-        Url::parse(&address).ok()?
-    };
-    let host = url
-        .host_str()
-        .filter(|_| matches!(url.scheme(), "http" | "https"))?;
-    let host = host
-        .strip_prefix("www.")
-        .or_else(|| host.strip_prefix("player."))
-        .unwrap_or(host);
-    let (page, host, verb) = match host {
-        "youtube.com" | "youtube-nocookie.com" | "m.youtube.com" => {
-            let mut path = url.path_segments()?;
-            let video = match path.next()? {
-                "embed" | "v" | "shorts" => path.next().filter(|id| !id.is_empty() && *id != "videoseries"),
-                _ => None,
-            };
-            let page = video.map(|id| format!("https://www.youtube.com/watch?v={id}"));
-            (page.unwrap_or_else(|| url.to_string()), "youtube.com", "Watch")
-        }
-        "vimeo.com" => {
-            let id = url
-                .path_segments()?
-                .find(|segment| !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()));
-            (
-                id.map_or_else(|| url.to_string(), |id| format!("https://vimeo.com/{id}")),
-                host,
-                "Watch",
-            )
-        }
-        _ => (url.to_string(), host, "Open"),
-    };
-    let title = title
-        .map(str::trim)
-        .filter(|title| !title.is_empty())
-        .map_or_else(String::new, |title| format!(": {title}"));
-    let escape = |text: &str| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace('"', "&quot;")
-    };
-    Some(format!(
-        "<p><a href=\"{}\">{verb} on {}{}</a></p>",
-        escape(&page),
-        escape(host),
-        escape(&decode_references(&title))
-    ))
 }
 
 #[cfg(test)]
@@ -554,6 +284,97 @@ mod tests {
         );
     }
 
+    /// The addresses of the pictures that are left.
+    fn pictures(raw: &str) -> Vec<String> {
+        safe(raw)
+            .split(" src=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_picture_is_the_one_that_a_script_would_have_shown() {
+        for (raw, address) in [
+            ("<img src=small.png data-lazy-src='big.png'>", "big.png"),
+            ("<img src=/blank.gif data-original=a.png>", "a.png"),
+            ("<img src=a.png data-src='data:image/gif;base64,R0'>", "a.png"),
+            ("<img data-srcset='a.png 300w, b.png 900w'>", "b.png"),
+            ("<img src=a.png srcset='b.png 2x'>", "a.png"),
+            (
+                "<picture><source srcset='a.webp 1x, b.webp 2x'><img alt=x></picture>",
+                "b.webp",
+            ),
+            (
+                "<picture><source srcset=a.webp><img src=b.png></picture>",
+                "b.png",
+            ),
+            ("<p><noscript><img src=a.png alt=b></noscript></p>", "a.png"),
+            (
+                "<img class=lazy data-src=a-300.png src=x.gif><noscript><img src=a.png></noscript>",
+                "a-300.png",
+            ),
+            (
+                "<NOSCRIPT><IMG SRC=a.png></NOSCRIPT><img src=data:x data-src=a.png>",
+                "a.png",
+            ),
+            (
+                "<div><img data-src=a.png></div><div><noscript><img src=a.png></noscript></div>",
+                "a.png",
+            ),
+            (
+                "<noscript><img height=1 width=1 src=https://www.facebook.com/tr?id=1></noscript><img src=a.png>",
+                "a.png",
+            ),
+        ] {
+            let expected = format!("https://blog.example/2026/post/{address}");
+            assert_eq!(pictures(raw), [expected], "{raw}");
+        }
+        assert_eq!(safe("a<img src='data:image/png;base64,R0'>b<img>"), "ab");
+        assert!(safe("<img src='data:image/png;base64,R0' alt='A chart'>").contains("alt=\"A chart\""));
+        assert_eq!(
+            safe("<noscript><p>Read it <a href=/x>here</a></p></noscript>")
+                .matches("<a")
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn pictures_come_by_https_and_nobody_describes_them_but_the_author() {
+        let html = safe(
+            "<img src=http://x.example/a.png><img src=HTTP://x.example:80/b.png alt=''><a href=http://y.example/>c</a>",
+        );
+        assert!(html.contains("src=\"https://x.example/a.png\" loading"), "{html}");
+        assert!(
+            html.contains("src=\"https://x.example/b.png\" alt=\"\""),
+            "{html}"
+        );
+        assert!(html.contains("href=\"http://y.example/\""), "{html}");
+        let base = Url::parse("http://old.example/").unwrap();
+        let html = sanitize("<img src=a.png>", Some(&base)).into_string();
+        assert!(html.contains("https://old.example/a.png"), "{html}");
+    }
+
+    #[test]
+    fn languages_stay_where_they_are_languages() {
+        for (raw, kept) in [
+            ("<p lang=cy>Helo</p>", "<p lang=\"cy\">Helo</p>"),
+            ("<p xml:lang=EN_gb>Hi</p>", "<p lang=\"en-GB\">Hi</p>"),
+            (
+                "<p lang=cy xml:lang=en dir=LTR>a</p>",
+                "<p lang=\"cy\" dir=\"ltr\">a</p>",
+            ),
+            ("<p lang='\"><script>' dir=up>a</p>", "<p>a</p>"),
+            (
+                "<p lang=english-language>a</p><p lang=x>b</p>",
+                "<p>a</p><p>b</p>",
+            ),
+        ] {
+            assert_eq!(safe(raw), kept, "{raw}");
+        }
+    }
+
     #[test]
     fn counting_pixels_go() {
         for pixel in [
@@ -591,9 +412,42 @@ mod tests {
                 "<p><a href=\"https://vimeo.com/42\" rel=\"noopener nofollow ugc\">Watch on vimeo.com</a></p>",
             ),
             ("<iframe src='javascript:alert(1)'></iframe>", ""),
+            ("<iframe srcdoc='<script>alert(1)</script>'></iframe>", ""),
+            (
+                "<p>See <iframe data-src='https://maps.council.example/1' src='about:blank' title='The map'></iframe> it</p>",
+                "<p>See <a href=\"https://maps.council.example/1\" rel=\"noopener nofollow ugc\">Open on maps.council.example: The map</a> it</p>",
+            ),
+            (
+                "<object height=1><param name=movie value=x><embed src='http://www.youtube.com/v/abc?version=3'>old</object>",
+                "<p><a href=\"https://www.youtube.com/watch?v=abc\" rel=\"noopener nofollow ugc\">Watch on youtube.com</a></p>old",
+            ),
+            (
+                "<object data='https://x.example/a.pdf'>a</object>",
+                "<p><a href=\"https://x.example/a.pdf\" rel=\"noopener nofollow ugc\">Open on x.example</a></p>",
+            ),
+            (
+                "<audio src='https://x.example/a.mp3' controls>Your browser cannot play it.</audio>",
+                "<p><a href=\"https://x.example/a.mp3\" rel=\"noopener nofollow ugc\">Listen at x.example</a></p>",
+            ),
+            (
+                "<blockquote class=wp-embedded-content><a href='https://x.example/a'>A</a></blockquote>\
+                 <iframe class=wp-embedded-content src='https://x.example/a/embed/#?secret=1' title='A'></iframe>",
+                "<blockquote><a href=\"https://x.example/a\" rel=\"noopener nofollow ugc\">A</a></blockquote>",
+            ),
+            (
+                "<script src='//storify.com/council/day.js'></script>\
+                 <noscript>[<a href='//storify.com/council/day'>View the story</a>]</noscript>",
+                "<p><a href=\"https://storify.com/council/day\" rel=\"noopener nofollow ugc\">Open on storify.com</a></p>\
+                 [<a href=\"https://storify.com/council/day\" rel=\"noopener nofollow ugc\">View the story</a>]",
+            ),
+            (
+                "<blockquote class='twitter-tweet'><p>Good day</p><a href='https://twitter.com/x/status/1'>1 May</a></blockquote>\
+                 <script async src='https://platform.twitter.com/widgets.js'></script>",
+                "<blockquote><p>Good day</p><a href=\"https://twitter.com/x/status/1\" rel=\"noopener nofollow ugc\">1 May</a></blockquote>",
+            ),
             (
                 "<video controls><source src='https://x.example/a.mp4'><source src='https://x.example/a.ogv'></video>",
-                "<p><a href=\"https://x.example/a.mp4\" rel=\"noopener nofollow ugc\">Open on x.example</a></p>",
+                "<p><a href=\"https://x.example/a.mp4\" rel=\"noopener nofollow ugc\">Watch on x.example</a></p>",
             ),
         ] {
             assert_eq!(safe(player), link, "{player}");
@@ -634,5 +488,84 @@ mod tests {
             assert_eq!(sanitize(&html, None).as_str(), "a   b", "{tag}");
         }
         assert_eq!(safe(&"<p>a<br>".repeat(1_000)).matches("<p>").count(), 1_000);
+    }
+
+    /// Markup of our own that parsers have read in two ways, or that has more to it than it seems.
+    const DIFFICULT: [&str; 30] = [
+        "<pre>\n\n\na</pre><pre><!-- -->\nb</pre><pre>&#10;&#10;c</pre>",
+        "a&#13;b<p title='&#13;&#10;'>c\r\nd",
+        "<table><a href=x>a<table><a href=y>b</table></table>",
+        "<p><marquee><p>a</p><a href=x><applet><a href=y>b</a></applet></a></marquee></p>",
+        "<b><p>a</b>b<i>c<div>d</i>e",
+        "<ul><li>a<table><tr><li>b</table></ul><li>c",
+        "<h2>a<h3>b</h2>c</h3><h1><div><h2>d",
+        "<form><p>a<form><p>b</form>c",
+        "<ruby>a<rt>b<rt>c<rp>d</ruby>",
+        "<svg><p>a<style><b>c</b></style><title>d</title></svg>e",
+        "<math><mi><table><mglyph><style><img src=x onerror=alert(1)>",
+        "<img src='&#104;ttps://pixel.wp.com/b.gif'>a<img src=//pixel.wp.com/b.gif>",
+        "<img src=a.png width=1 height=1>b<img src=''>c<img alt=d><img>",
+        "<a lang='not a language' href=x class=y onclick=z>a</a><img lang=1 src=y alt=b>",
+        "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
+        "<noscript><noscript><img src=x></noscript></noscript>",
+        "<object><param name=movie value=x><embed src=https://v.example/a><embed src=https://v.example/a></object>",
+        "<p>a<iframe src=https://v.example/ title='\"&quot;><b>'>b</iframe>c</p>",
+        "<video><source src=https://v.example/a.mp4><p>b<a href=c>d</a></video>",
+        "<details><summary>a<p>b</summary>c<summary>d",
+        "<table><caption>a<caption>b<tr>c<td>d<col>e",
+        "<colgroup><col><p>a</colgroup><td>b</td>",
+        "<a href=x><a href=y>a<td><a href=z>b",
+        "<dl><dt>a<dd>b<dt>c<dl><dd>d</dl></dl><dd>e<dt>f",
+        "<b><b><b><b><b>a</b><p>b</b></b>c</b>d",
+        "<code class='language-x'><div><code class=y>a</div>b",
+        "<q><blockquote><p><q>a</blockquote></q>b",
+        "<style><!--</style><p>a--></p>",
+        "<xmp><p>a</xmp><plaintext><p>b</p>",
+        "\u{a0}\u{2003} a &#8; b \u{85}&#x85;&#xfffe; <p>&nbsp;</p> \u{a0}",
+    ];
+
+    #[test]
+    fn sanitising_twice_changes_nothing() {
+        for raw in DIFFICULT {
+            safe(raw);
+        }
+        // One within the other, and side by side.
+        for (at, raw) in DIFFICULT.iter().enumerate() {
+            for (other, within) in DIFFICULT.iter().enumerate() {
+                let middle = raw.floor_char_boundary(raw.len() * (other + 1) / (DIFFICULT.len() + 1));
+                safe(&format!("{}{within}{}", &raw[..middle], &raw[middle..]));
+                if at != other {
+                    safe(&format!("{raw}{within}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sanitising_the_corpora_twice_changes_nothing() {
+        let Some(shared) = option_env!("VOICE_TEST_SHARED").map(std::path::Path::new) else {
+            return;
+        };
+        let payloads = std::fs::read_to_string(shared.join("corpora/xss.jsonl")).unwrap();
+        let mut count = 0;
+        for line in payloads.lines() {
+            let payload: serde_json::Value = serde_json::from_str(line).unwrap();
+            safe(payload["payload"].as_str().unwrap());
+            count += 1;
+        }
+        assert!(count > 700, "{count} payloads");
+        for file in std::fs::read_dir(shared.join("blogs")).unwrap() {
+            let feed = std::fs::read(file.unwrap().path()).unwrap();
+            let feed = crate::read(&crate::Source {
+                body: &feed,
+                content_type: None,
+                url: None,
+                timezone: chrono_tz::Europe::London,
+            });
+            for entry in feed.unwrap().entries {
+                let draft = entry.finish(&crate::Tagger::new(&[]));
+                assert_eq!(safe(draft.content_html.as_str()), draft.content_html.as_str());
+            }
+        }
     }
 }

@@ -1,17 +1,43 @@
 //! The summary of a post: the author's own where it says something of its own, else the first words. Never more
-//! than [`EXCERPT_WORDS`] words, never markup.
+//! than [`EXCERPT_WORDS`] words, never markup, and without what blog software puts around an author's words.
+//!
+//! Headings, paragraphs and list items are parted by a space and nothing else: a full stop after a heading would not
+//! be the author's, and a line end would break the lists and tables that summaries stand in.
 
 use model::{EXCERPT_WORDS, first_words};
 
 /// What blog software puts at the end of a summary.
-const BOILERPLATE: [&str; 6] = [
+const BOILERPLATE: [&str; 8] = [
     "continue reading",
     "read more",
     "read the rest of this entry",
     "read the full post",
+    "read the full article",
     "keep reading",
+    "view original post",
     "more »",
 ];
+
+/// What stands alone on the last lines of a post in a feed, and how they begin: buttons, counters and lists of
+/// categories.
+const FOOTERS: [&str; 13] = [
+    "share this:",
+    "share this post",
+    "like this:",
+    "like loading",
+    "filed under:",
+    "tagged:",
+    "tagged with:",
+    "posted in:",
+    "advertisement",
+    "email this",
+    "add to facebook",
+    "subscribe to ",
+    "comments (",
+];
+
+/// How long a line of software's may be.
+const FOOTER_BYTES: usize = 160;
 
 /// How many bytes of a post are searched for its summary.
 const SEARCHED_BYTES: usize = 2_000;
@@ -21,22 +47,54 @@ const SEARCHED_BYTES: usize = 2_000;
 pub(crate) fn summary(own: Option<&str>, text: &str) -> String {
     let own = own.unwrap_or_default();
     let kept = without_boilerplate(own);
+    let text = without_footers(text);
     if kept.is_empty() {
-        return first_words(text, EXCERPT_WORDS);
+        // What software appends to a long post is beyond its first words; a post of nothing else is taken at its word.
+        let kept = match text.len() {
+            ..SEARCHED_BYTES => without_boilerplate(text),
+            _ => text,
+        };
+        return words_of(if kept.is_empty() { text } else { kept }, text);
     }
-    let was_cut = kept.len() < own.trim().len();
-    if was_cut || !ends_a_sentence(kept) {
+    if kept.len() < own.trim().len() || !ends_a_sentence(kept) {
         // Lines are all that parts the post's folded text from the summary's.
         let start = text[..text.floor_char_boundary(SEARCHED_BYTES)].replace('\n', " ");
         if let Some(at) = start.find(kept) {
-            return first_words(&text[at..], EXCERPT_WORDS);
+            let rest = &text[at..];
+            return words_of(without_boilerplate(rest), rest);
         }
     }
-    let mut summary = first_words(kept, EXCERPT_WORDS);
-    if was_cut && !ends_a_sentence(&summary) && !summary.ends_with('…') {
-        summary.push('…');
+    words_of(kept, own)
+}
+
+/// The first of the words that were kept of `whole`, with an ellipsis where it was cut within a sentence.
+fn words_of(kept: &str, whole: &str) -> String {
+    let mut words = first_words(kept, EXCERPT_WORDS);
+    if kept.len() < whole.trim().len()
+        && !ends_a_sentence(&words)
+        && !words.is_empty()
+        && !words.ends_with('…')
+    {
+        words.push('…');
     }
-    summary
+    words
+}
+
+/// Cuts the lines at the end that are not the author's.
+fn without_footers(text: &str) -> &str {
+    let mut kept = text.trim_end();
+    loop {
+        let start = kept.rfind('\n').map_or(0, |at| at + 1);
+        let line = &kept[start..];
+        let is_footer = line.len() <= FOOTER_BYTES && {
+            let line = line.to_ascii_lowercase();
+            FOOTERS.iter().any(|footer| line.starts_with(footer)) || line == "related" || line == "share"
+        };
+        if !is_footer || start == 0 {
+            return kept;
+        }
+        kept = kept[..start].trim_end();
+    }
 }
 
 fn ends_a_sentence(text: &str) -> bool {
@@ -49,10 +107,10 @@ fn without_boilerplate(summary: &str) -> &str {
     let mut kept = summary.trim();
     loop {
         let before = kept.len();
-        if let Some(at) = kept
-            .rfind("The post ")
-            .filter(|&at| kept[at..].contains(" appeared first on "))
-        {
+        if let Some(at) = kept.rfind("The post ").filter(|&at| {
+            let said = &kept[at..];
+            said.contains(" appeared first on ") || said.contains(" first appeared on ")
+        }) {
             kept = kept[..at].trim_end();
         }
         kept = kept.trim_end_matches(['→', '»', '\u{200b}', ' ', '\n']);
@@ -140,6 +198,36 @@ mod tests {
         assert_eq!(
             summary(Some("Why I continue reading council minutes every week"), "Other"),
             "Why I continue reading council minutes every week"
+        );
+    }
+
+    #[test]
+    fn what_software_appends_to_a_post_is_no_summary_of_it() {
+        for text in [
+            "A heading\nIt was a long year.\nThe post A long year appeared first on The Blog.",
+            "A heading\nIt was a long year. The post A long year first appeared on The Blog.",
+            "A heading\nIt was a long year.\nContinue reading →",
+            "A heading\nIt was a long year.\nRead more",
+            "A heading\nIt was a long year.\nShare this:\nLike this:\nLike Loading...\nRelated",
+            "A heading\nIt was a long year.\nFiled under: Council Tagged: budget, 2026",
+        ] {
+            assert_eq!(summary(None, text), "A heading It was a long year.", "{text}");
+        }
+        assert_eq!(
+            summary(None, "It was a long […]\nContinue reading →"),
+            "It was a long…"
+        );
+        assert_eq!(summary(None, "Related"), "Related");
+        assert_eq!(
+            summary(None, "The post room appeared first on my list"),
+            "The post room appeared first on my list"
+        );
+        assert_eq!(
+            summary(
+                Some("It was a […]"),
+                "It was a long year.\nThe post A long year appeared first on The Blog."
+            ),
+            "It was a long year."
         );
     }
 }

@@ -3,53 +3,72 @@
 //! # How rules are weighed
 //!
 //! Every phrase of a topic that stands in the post earns points: its weight times [`TITLE`] in the title, times
-//! [`CATEGORY`] in the feed's own categories, and, for `n` times in the text, times `ln(1 + n)`, so that the
-//! tenth mention adds little. What the text earns is then thinned by its length: from [`SHORT`] words on by the
-//! square root of how many times longer it is, so that a mention in passing does not make a subject. A phrase
-//! with a negative weight takes points away in the same measure. One of the topic's `categories` earns
-//! [`NAMED`] points, and so does one of its `hashtags`, which may end in `*`; either gives the topic by itself.
+//! [`CATEGORY`] in the feed's own categories, and, for `n` times in the text, times `ln(1 + n)`, so that the tenth
+//! mention adds little and several different phrases add much. What the text earns is thinned by its length: from
+//! [`SHORT`] words on by the square root of how many times longer it is, so that a mention in passing does not make
+//! a subject. Blogs say early what they are about: in the first [`LEAD_WORDS`] words a phrase earns a further
+//! [`LEAD`] of its weight times `ln(1 + n)`, whatever the length. A phrase with a negative weight takes points away
+//! in the same measure. One of the topic's `categories` earns [`FILED`] points, which gives the topic by itself; one
+//! of its `hashtags` earns [`HASHTAGGED`], which wants company.
 //!
-//! The points become a score by a logistic curve that is 0.5 at [`ENOUGH`]; a topic holds from there on. So a
-//! weight reads: 1 in the title alone is enough; in a short text, 3 needs to be said twice; 1 needs company.
-//! That also is how a project is told from a mention of its name: with a weight of 2 it holds when the title
-//! names it or the text keeps coming back to it.
+//! A topic holds from [`ENOUGH`] points on, with two conditions that keep main subjects from mentions. It
+//! is not outweighed: it has [`SHARE`] of the points of the strongest topic outside its own family, unless its role
+//! is a section or a form ([`model::TopicRole`]). And if it `needs` words, one of them stands in the title, or in the
+//! text once for every [`NEEDED_EVERY`] words, so that a recipe is not the making of a public service.
 //!
-//! A child that holds makes its parent hold. The tagger never guesses: no topic without words that stand in the
-//! post, and the same post always has the same topics.
+//! So a weight reads: 1.2 in the title alone is enough; in a short text, 3 needs to be said twice; 1 needs company.
+//! That also is how a project is told from a mention of its name: with a weight of 2 it holds when the title names it
+//! or the text keeps coming back to it. A child that holds makes its parent hold.
+//!
+//! The score is a logistic curve over the points that is 0.5 at [`ENOUGH`]. The tagger never guesses: no topic
+//! without words that stand in the post, and the same post always has the same topics. It looks at the first
+//! [`LONGEST`] bytes of a text; what a post is about is said by then.
 
 mod fold;
+mod phrases;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use model::{Evidence, EvidencePlace, Topic, TopicMatch, TopicSource};
+use model::{Evidence, EvidencePlace, Topic, TopicMatch, TopicRole, TopicSource};
+use serde::Serialize;
 
-use crate::hashtag::occurrences;
-use fold::{Folded, is_separator};
+use crate::hashtag::{folded_tag, occurrences};
+use fold::{Folded, folded_name};
+use phrases::Phrases;
 
 /// How much more than in the text a phrase counts in the title.
 const TITLE: f64 = 3.0;
-/// How much more than in the text it counts in a category of the feed.
-const CATEGORY: f64 = 0.7;
-/// What a topic's own category or hashtag earns.
-const NAMED: f64 = 4.0;
+/// How much it counts in a category of the feed.
+const CATEGORY: f64 = 0.5;
+/// What a topic's own category earns.
+const FILED: f64 = 4.0;
+/// What a topic's own hashtag earns.
+const HASHTAGGED: f64 = 2.0;
 /// Words up to which a text counts in full.
-const SHORT: f64 = 400.0;
+const SHORT: f64 = 200.0;
+/// How much more a phrase counts among the first words of a text.
+const LEAD: f64 = 0.5;
+/// How many words those are.
+const LEAD_WORDS: usize = 80;
 /// Points at which a topic holds.
-const ENOUGH: f64 = 3.0;
+const ENOUGH: f64 = 3.5;
+/// Which part of the strongest topic's points a topic needs.
+const SHARE: f64 = 0.5;
+/// For how many words of a text one of the words that a topic needs has to stand there.
+const NEEDED_EVERY: usize = 600;
 /// How many words of evidence a topic shows at most.
 const EVIDENCE: usize = 5;
+/// How much of a text is looked at.
+const LONGEST: usize = 256 * 1024;
 
 /// Finds topics in posts; built once from the rules of all topics.
 #[derive(Debug)]
 pub struct Tagger {
     topics: Vec<TopicNames>,
-    /// Finds the heads of all phrases in one pass.
-    heads: AhoCorasick,
-    /// For each head, the phrases that begin with it.
-    phrases_of_head: Vec<Vec<u32>>,
-    phrases: Vec<Phrase>,
+    phrases: Phrases,
+    /// What each phrase does, in the order in which [`Phrases`] knows them.
+    rules: Vec<Rule>,
 }
 
-/// What is matched as a whole.
+/// What is matched as a whole, and how the topic stands to others.
 #[derive(Debug)]
 struct TopicNames {
     slug: String,
@@ -57,88 +76,122 @@ struct TopicNames {
     hashtags: Vec<String>,
     /// Folded.
     categories: Vec<String>,
+    needs_words: bool,
+    role: TopicRole,
 }
 
-/// A phrase of a topic. Its head, up to the first word that ends in `*`, is found by the automaton; what
-/// follows is compared word by word.
-#[derive(Debug)]
-struct Phrase {
+/// What a phrase does.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
     topic: usize,
-    weight: f64,
-    /// Whether the head's last word may go on.
-    head_is_open: bool,
-    /// The words after the head, and whether each may go on.
-    tail: Vec<(String, bool)>,
+    /// `None` for a word that the topic needs.
+    weight: Option<f64>,
 }
 
-/// A phrase that stands in a part of a post, from `start` to `end` of its folded text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Hit {
-    phrase: u32,
-    start: usize,
-    end: usize,
+/// How a topic fared in a post.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Weighed {
+    /// The topic.
+    pub slug: String,
+    /// What its rules earned.
+    pub points: f64,
+    /// From 0 to 1, two decimals; 0.5 at the points that are enough.
+    pub score: f64,
+    /// Whether it holds, and why or why not.
+    pub verdict: Verdict,
+    /// All words that earned or cost points, the most telling first.
+    pub why: Vec<Found>,
 }
 
-/// Words that earned a topic points.
+/// Whether a topic holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is", content = "by")]
+pub enum Verdict {
+    /// By its own points.
+    Holds,
+    /// By this child of its.
+    HoldsByChild(String),
+    /// It has enough points, but none of the words that it needs stands in the post.
+    LacksNeededWords,
+    /// It has enough points, but this topic has so many more that it is a mention in passing.
+    Outweighed(String),
+    /// It has not enough points.
+    TooWeak,
+}
+
+/// Words that stand in a post and count for or against a topic.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Found {
+    /// Where they stand.
+    #[serde(rename = "where")]
+    pub place: EvidencePlace,
+    /// As they stand there the first time.
+    pub text: String,
+    /// How often.
+    pub times: u32,
+    /// What they earned; below 0, what they cost.
+    pub points: f64,
+}
+
+/// Words of a post that earned a topic points.
 struct Earned<'a> {
     points: f64,
+    times: usize,
     place: EvidencePlace,
     text: &'a str,
 }
 
+/// What all topics earned in a post.
+struct Account<'a> {
+    points: Vec<f64>,
+    earned: Vec<Vec<Earned<'a>>>,
+    /// Whether each topic has the words that it needs.
+    met: Vec<bool>,
+}
+
 impl Tagger {
+    /// The points at which a topic holds.
+    pub const ENOUGH: f64 = ENOUGH;
+
     /// A tagger for these topics, parents before their children.
     ///
     /// # Panics
     ///
     /// If the phrases need more than 2³¹ states, some hundred megabytes of rules.
     pub fn new(topics: &[Topic]) -> Self {
-        let mut heads: Vec<String> = Vec::new();
-        let mut phrases_of_head: Vec<Vec<u32>> = Vec::new();
-        let mut phrases = Vec::new();
-        for (topic, rules) in topics.iter().map(|topic| &topic.rules).enumerate() {
-            for (text, weight) in &rules.phrases {
-                let Some((head, phrase)) = Phrase::parse(text, topic, *weight) else {
-                    continue;
-                };
-                let at = heads.iter().position(|other| *other == head).unwrap_or_else(|| {
-                    heads.push(head);
-                    phrases_of_head.push(Vec::new());
-                    heads.len() - 1
-                });
-                phrases_of_head[at].push(phrases.len() as u32);
-                phrases.push(phrase);
+        let mut texts: Vec<&str> = Vec::new();
+        let mut rules = Vec::new();
+        for (topic, of) in topics.iter().map(|topic| &topic.rules).enumerate() {
+            let phrases = of.phrases.iter().map(|(text, weight)| (text, Some(*weight)));
+            let needs = of.needs.iter().map(|text| (text, None));
+            for (text, weight) in phrases.chain(needs) {
+                texts.push(text);
+                rules.push(Rule { topic, weight });
             }
         }
-        Self {
-            topics: topics
+        let position = |slug: &String| topics.iter().position(|topic| topic.slug == *slug);
+        let names = |topic: &Topic| TopicNames {
+            slug: topic.slug.clone(),
+            parent: topic.parent.as_ref().and_then(position),
+            hashtags: topic
+                .rules
+                .hashtags
                 .iter()
-                .map(|topic| TopicNames {
-                    slug: topic.slug.clone(),
-                    parent: topic
-                        .parent
-                        .as_ref()
-                        .and_then(|parent| topics.iter().position(|other| other.slug == *parent)),
-                    hashtags: topic
-                        .rules
-                        .hashtags
-                        .iter()
-                        .map(|tag| tag.to_lowercase())
-                        .collect(),
-                    categories: topic
-                        .rules
-                        .categories
-                        .iter()
-                        .map(|name| folded_name(name))
-                        .collect(),
-                })
+                .map(|tag| tag.to_lowercase())
                 .collect(),
-            heads: AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::DFA))
-                .build(&heads)
-                .expect("phrases are far from filling 31 bits of states"),
-            phrases_of_head,
-            phrases,
+            categories: topic
+                .rules
+                .categories
+                .iter()
+                .map(|name| folded_name(name))
+                .collect(),
+            needs_words: !topic.rules.needs.is_empty(),
+            role: topic.rules.role,
+        };
+        Self {
+            topics: topics.iter().map(names).collect(),
+            phrases: Phrases::new(texts),
+            rules,
         }
     }
 
@@ -152,177 +205,222 @@ impl Tagger {
         hashtags: &[String],
     ) -> Vec<TopicMatch> {
         let categories_text = categories.join("\n|\n");
-        let parts = [
-            (EvidencePlace::Title, Folded::new(title)),
-            (EvidencePlace::Body, Folded::new(text)),
-            (EvidencePlace::Category, Folded::new(&categories_text)),
-        ];
-        let thinned = (SHORT / parts[1].1.word_count() as f64).sqrt().min(1.0);
-
-        let mut points = vec![0.0; self.topics.len()];
-        let mut earned: Vec<Vec<Earned<'_>>> = Vec::new();
-        earned.resize_with(self.topics.len(), Vec::new);
-        for (place, part) in &parts {
-            for hits in self.hits(part).chunk_by(|a, b| a.phrase == b.phrase) {
-                let (phrase, first) = (&self.phrases[hits[0].phrase as usize], hits[0]);
-                let strength = match place {
-                    EvidencePlace::Title => TITLE,
-                    EvidencePlace::Category => CATEGORY,
-                    EvidencePlace::Body | EvidencePlace::Hashtag => ((1 + hits.len()) as f64).ln() * thinned,
-                };
-                let gain = phrase.weight * strength;
-                points[phrase.topic] += gain;
-                if gain > 0.0 {
-                    earned[phrase.topic].push(Earned {
-                        points: gain,
-                        place: *place,
-                        text: part.original(first.start, first.end),
-                    });
-                }
-            }
-        }
-        let category_names: Vec<String> = categories.iter().map(|name| folded_name(name)).collect();
-        for (at, topic) in self.topics.iter().enumerate() {
-            let by_category = categories
-                .iter()
-                .zip(&category_names)
-                .filter(|(_, name)| topic.categories.contains(name))
-                .map(|(category, _)| (EvidencePlace::Category, category.as_str()));
-            let by_hashtag = hashtags
-                .iter()
-                .filter(|tag| topic.hashtags.iter().any(|rule| is_named(tag, rule)))
-                .map(|tag| (EvidencePlace::Hashtag, as_written(tag, title, text)));
-            for (place, text) in by_category.chain(by_hashtag) {
-                points[at] += NAMED;
-                earned[at].push(Earned {
-                    points: NAMED,
-                    place,
-                    text,
-                });
-            }
-        }
-        self.matches(&points, earned)
-    }
-
-    /// Every phrase that stands in a part of a post, by phrase and then by place.
-    fn hits(&self, part: &Folded<'_>) -> Vec<Hit> {
-        let text = part.text();
-        let mut hits = Vec::new();
-        for found in self.heads.find_overlapping_iter(text) {
-            // The folded text begins with a separator, so that there always is a byte before.
-            if !is_separator(text[found.start() - 1]) {
-                continue;
-            }
-            for &phrase in &self.phrases_of_head[found.pattern()] {
-                if let Some(end) = self.phrases[phrase as usize].end(text, found.end()) {
-                    let start = found.start();
-                    hits.push(Hit { phrase, start, end });
-                }
-            }
-        }
-        hits.sort_unstable();
-        hits
-    }
-
-    /// The topics that have enough points, and their parents.
-    fn matches(&self, points: &[f64], mut earned: Vec<Vec<Earned<'_>>>) -> Vec<TopicMatch> {
-        let mut matches: Vec<Option<TopicMatch>> = Vec::with_capacity(points.len());
-        for (at, topic) in self.topics.iter().enumerate() {
-            let holds = points[at] >= ENOUGH && !earned[at].is_empty();
-            matches.push(holds.then(|| TopicMatch {
-                slug: topic.slug.clone(),
-                score: score(points[at]),
-                by: TopicSource::Rule,
-                why: best(&mut earned[at]),
-            }));
-        }
+        let mut account = self.weigh(title, text, categories, &categories_text, hashtags);
+        let verdicts = self.verdicts(&account);
+        let mut matches: Vec<Option<TopicMatch>> = verdicts
+            .iter()
+            .enumerate()
+            .map(|(at, verdict)| {
+                verdict.holds().then(|| TopicMatch {
+                    slug: self.topics[at].slug.clone(),
+                    score: score(account.points[at]),
+                    by: TopicSource::Rule,
+                    why: best(&mut account.earned[at]),
+                })
+            })
+            .collect();
         // Children stand after their parents, so that one pass from the end reaches grandparents, too.
         for at in (0..self.topics.len()).rev() {
             let (Some(parent), Some(child)) = (self.topics[at].parent, &matches[at]) else {
                 continue;
             };
             let (child_score, child_why) = (child.score, child.why.clone());
-            match &mut matches[parent] {
-                Some(held) => held.score = held.score.max(child_score),
-                none => {
-                    let own = best(&mut earned[parent]);
-                    *none = Some(TopicMatch {
-                        slug: self.topics[parent].slug.clone(),
-                        score: child_score,
-                        by: TopicSource::Rule,
-                        why: if own.is_empty() { child_why } else { own },
-                    });
+            if let Some(held) = &mut matches[parent] {
+                held.score = held.score.max(child_score);
+                if held.why.is_empty() {
+                    held.why = child_why;
                 }
             }
         }
         matches.into_iter().flatten().collect()
     }
-}
 
-impl Phrase {
-    /// The head and the phrase; `None` if it has no words.
-    fn parse(text: &str, topic: usize, weight: f64) -> Option<(String, Self)> {
-        let mut words = text.split_whitespace().flat_map(|word| {
-            let (word, open) = word.strip_suffix('*').map_or((word, false), |word| (word, true));
-            let parts: Vec<String> = folded_name(word).split_whitespace().map(str::to_owned).collect();
-            let count = parts.len();
-            parts
-                .into_iter()
-                .zip(1..)
-                .map(move |(part, at)| (part, open && at == count))
-        });
-        let mut head = String::new();
-        let mut head_is_open = false;
-        for (word, open) in words.by_ref() {
-            if !head.is_empty() {
-                head.push(' ');
-            }
-            head.push_str(&word);
-            if open {
-                head_is_open = true;
-                break;
-            }
-        }
-        (!head.is_empty()).then(|| {
-            let tail = words.collect();
+    /// How every topic fared in a post, in the order of the rules: for whoever writes them. Takes what [`Tagger::tag`]
+    /// takes.
+    pub fn explain(
+        &self,
+        title: &str,
+        text: &str,
+        categories: &[String],
+        hashtags: &[String],
+    ) -> Vec<Weighed> {
+        let categories_text = categories.join("\n|\n");
+        let account = self.weigh(title, text, categories, &categories_text, hashtags);
+        let verdicts = self.verdicts(&account);
+        let Account { points, earned, .. } = account;
+        self.topics
+            .iter()
+            .zip(verdicts)
+            .zip(points.into_iter().zip(earned))
+            .map(|((topic, verdict), (points, mut earned))| {
+                earned.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()));
+                Weighed {
+                    slug: topic.slug.clone(),
+                    points: hundredths(points),
+                    score: score(points),
+                    verdict,
+                    why: earned
+                        .iter()
+                        .map(|one| Found {
+                            place: one.place,
+                            text: one.text.to_owned(),
+                            times: u32::try_from(one.times).unwrap_or(u32::MAX),
+                            points: hundredths(one.points),
+                        })
+                        .collect(),
+                }
+            })
+            .collect()
+    }
+
+    /// What every topic earned.
+    fn weigh<'a>(
+        &self,
+        title: &'a str,
+        text: &'a str,
+        categories: &'a [String],
+        categories_text: &'a str,
+        hashtags: &'a [String],
+    ) -> Account<'a> {
+        let parts = [
+            (EvidencePlace::Title, Folded::new(title)),
             (
-                head,
-                Self {
+                EvidencePlace::Body,
+                Folded::new(&text[..text.floor_char_boundary(LONGEST)]),
+            ),
+            (EvidencePlace::Category, Folded::new(categories_text)),
+        ];
+        let body = &parts[1].1;
+        let thinned = (SHORT / body.word_count() as f64).sqrt().min(1.0);
+        let lead = body.end_of_lead(LEAD_WORDS);
+
+        let mut account = Account {
+            points: vec![0.0; self.topics.len()],
+            earned: self.topics.iter().map(|_| Vec::new()).collect(),
+            met: self.topics.iter().map(|topic| !topic.needs_words).collect(),
+        };
+        let mut needed = vec![0; self.topics.len()];
+        for (place, part) in &parts {
+            for hits in self.phrases.hits(part).chunk_by(|a, b| a.phrase == b.phrase) {
+                let first = hits[0];
+                let Rule { topic, weight } = self.rules[first.phrase as usize];
+                let Some(weight) = weight else {
+                    match place {
+                        EvidencePlace::Title => account.met[topic] = true,
+                        EvidencePlace::Body => needed[topic] += hits.len(),
+                        EvidencePlace::Category | EvidencePlace::Hashtag => {}
+                    }
+                    continue;
+                };
+                let strength = match place {
+                    EvidencePlace::Title => TITLE,
+                    EvidencePlace::Category => CATEGORY,
+                    EvidencePlace::Body | EvidencePlace::Hashtag => {
+                        let early = hits.partition_point(|hit| hit.start < lead);
+                        saturated(hits.len()) * thinned + saturated(early) * LEAD
+                    }
+                };
+                account.earn(
                     topic,
-                    weight,
-                    head_is_open,
-                    tail,
-                },
-            )
-        })
-    }
-
-    /// Where the phrase ends in `text` if its head ends at `at`.
-    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
-        let mut at = word_end(text, at, self.head_is_open)?;
-        for (word, open) in &self.tail {
-            let rest = text.get(at..)?.strip_prefix(b" ")?;
-            rest.strip_prefix(word.as_bytes())?;
-            at = word_end(text, at + 1 + word.len(), *open)?;
+                    Earned {
+                        points: weight * strength,
+                        times: hits.len(),
+                        place: *place,
+                        text: part.original(first.start, first.end),
+                    },
+                );
+            }
         }
-        Some(at)
+        for (met, needed) in account.met.iter_mut().zip(needed) {
+            *met |= needed > 0 && needed * NEEDED_EVERY >= body.word_count();
+        }
+        let category_names: Vec<String> = categories.iter().map(|name| folded_name(name)).collect();
+        for (at, topic) in self.topics.iter().enumerate() {
+            let filed = categories
+                .iter()
+                .zip(&category_names)
+                .filter(|(_, name)| topic.categories.contains(name))
+                .map(|(category, _)| (FILED, EvidencePlace::Category, category.as_str()));
+            let hashtagged = hashtags
+                .iter()
+                .filter(|tag| topic.hashtags.iter().any(|rule| is_named(tag, rule)))
+                .map(|tag| (HASHTAGGED, EvidencePlace::Hashtag, as_written(tag, title, text)));
+            for (points, place, text) in filed.chain(hashtagged) {
+                account.earn(
+                    at,
+                    Earned {
+                        points,
+                        times: 1,
+                        place,
+                        text,
+                    },
+                );
+            }
+        }
+        account
+    }
+
+    /// Which topics hold.
+    fn verdicts(&self, account: &Account<'_>) -> Vec<Verdict> {
+        let strongest_but = |at: usize| {
+            let parent = self.topics[at].parent;
+            (0..self.topics.len())
+                .filter(|&other| other != at && Some(other) != parent)
+                .filter(|&other| {
+                    self.topics[other].parent.is_none() && self.topics[other].role != TopicRole::Form
+                })
+                .filter(|&other| account.met[other])
+                .max_by(|&a, &b| account.points[a].total_cmp(&account.points[b]))
+        };
+        let mut verdicts: Vec<Verdict> = (0..self.topics.len())
+            .map(|at| {
+                let points = account.points[at];
+                if points < ENOUGH {
+                    Verdict::TooWeak
+                } else if !account.met[at] {
+                    Verdict::LacksNeededWords
+                } else {
+                    match strongest_but(at) {
+                        Some(other)
+                            if self.topics[at].role == TopicRole::Subject
+                                && points < account.points[other] * SHARE =>
+                        {
+                            Verdict::Outweighed(self.topics[other].slug.clone())
+                        }
+                        _ => Verdict::Holds,
+                    }
+                }
+            })
+            .collect();
+        for at in (0..self.topics.len()).rev() {
+            if let Some(parent) = self.topics[at].parent
+                && verdicts[at].holds()
+                && !verdicts[parent].holds()
+            {
+                verdicts[parent] = Verdict::HoldsByChild(self.topics[at].slug.clone());
+            }
+        }
+        verdicts
     }
 }
 
-/// The end of the word that has reached `at`; `None` if it goes on and may not.
-fn word_end(text: &[u8], at: usize, open: bool) -> Option<usize> {
-    let more = text[at..].iter().take_while(|&&byte| !is_separator(byte)).count();
-    (open || more == 0).then_some(at + more)
+impl<'a> Account<'a> {
+    fn earn(&mut self, topic: usize, earned: Earned<'a>) {
+        self.points[topic] += earned.points;
+        self.earned[topic].push(earned);
+    }
 }
 
-/// A name as it is compared: folded, its words with one space between them.
-fn folded_name(name: &str) -> String {
-    let folded = Folded::new(name);
-    let words = folded
-        .text()
-        .split(|&byte| is_separator(byte))
-        .filter(|word| !word.is_empty());
-    String::from_utf8_lossy(&words.collect::<Vec<_>>().join(&b' ')).into_owned()
+impl Verdict {
+    /// Whether the entry has the topic.
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::Holds | Self::HoldsByChild(_))
+    }
+}
+
+/// How much `times` mentions count.
+fn saturated(times: usize) -> f64 {
+    (1.0 + times as f64).ln()
 }
 
 /// Whether a hashtag is what a rule names; a rule may end in `*`.
@@ -335,7 +433,7 @@ fn is_named(tag: &str, rule: &str) -> bool {
 fn as_written<'a>(tag: &'a str, title: &'a str, text: &'a str) -> &'a str {
     occurrences(title)
         .chain(occurrences(text))
-        .find(|written| written.to_lowercase() == tag)
+        .find(|written| folded_tag(written) == tag)
         .unwrap_or(tag)
 }
 
@@ -343,11 +441,14 @@ fn as_written<'a>(tag: &'a str, title: &'a str, text: &'a str) -> &'a str {
 fn best(earned: &mut [Earned<'_>]) -> Vec<Evidence> {
     earned.sort_by(|a, b| b.points.total_cmp(&a.points));
     let mut evidence: Vec<Evidence> = Vec::new();
-    for &mut Earned { place, text, .. } in earned {
+    for &mut Earned {
+        points, place, text, ..
+    } in earned
+    {
         let known = evidence
             .iter()
             .any(|other| other.place == place && other.text.to_lowercase() == text.to_lowercase());
-        if !known && !text.is_empty() {
+        if points > 0.0 && !known && !text.is_empty() {
             evidence.push(Evidence {
                 place,
                 text: text.to_owned(),
@@ -362,8 +463,11 @@ fn best(earned: &mut [Earned<'_>]) -> Vec<Evidence> {
 
 /// From 0 to 1 with two decimals; 0.5 where a topic begins to hold.
 fn score(points: f64) -> f64 {
-    let score = 1.0 / (1.0 + (ENOUGH - points).exp());
-    (score * 100.0).round() / 100.0
+    hundredths(1.0 / (1.0 + (ENOUGH - points).exp()))
+}
+
+fn hundredths(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
 }
 
 #[cfg(test)]
@@ -385,6 +489,7 @@ mod tests {
                     .collect(),
                 hashtags: vec![format!("{slug}tag*")],
                 categories: vec![format!("On {slug}")],
+                ..TopicRules::default()
             },
         }
     }
@@ -400,13 +505,13 @@ mod tests {
             topic(
                 "democracy",
                 None,
-                &[("councillor*", 1.2), ("café vote", 3.0), ("football", -2.0)],
+                &[("councillor*", 1.3), ("café vote", 3.0), ("football", -2.0)],
             ),
         ])
     }
 
     fn found(title: &str, text: &str) -> Vec<String> {
-        let matches = tagger().tag(title, text, &[], &crate::hashtag::hashtags(title, text));
+        let matches = tagger().tag(title, text, &[], &crate::hashtag::hashtags(title, text, ""));
         matches.into_iter().map(|topic| topic.slug).collect()
     }
 
@@ -476,11 +581,119 @@ mod tests {
     }
 
     #[test]
-    fn a_hashtag_or_category_is_enough() {
-        let matches = tagger().tag("", "all of #SkillsTag2016", &[], &["skillstag2016".to_owned()]);
-        assert_eq!(matches[0].why[0].text, "SkillsTag2016");
-        assert_eq!(matches[0].why[0].place, EvidencePlace::Hashtag);
-        assert_eq!(found("#camptag", ""), ["skills", "camp"]);
+    fn a_category_is_enough_and_a_hashtag_wants_company() {
+        let tags = |tag: &str| vec![tag.to_owned()];
+        let matches = tagger().tag("", "", &tags("ON Skills"), &[]);
+        assert_eq!(matches[0].why[0].text, "ON Skills");
+        assert_eq!(found("#camptag", ""), [""; 0]);
+        let matches = tagger().tag("Mentors", "all of #SkillsTag2016", &[], &tags("skillstag2016"));
+        assert_eq!(matches[0].why[1].text, "SkillsTag2016");
+        assert_eq!(matches[0].why[1].place, EvidencePlace::Hashtag);
+    }
+
+    #[test]
+    fn what_is_said_early_counts_more() {
+        let early = format!("A mentor, a mentor and another mentor. {}", padding(700));
+        assert_eq!(found("Mentoring", &early), ["skills"]);
+        let mentioned = "Of mentors and mentors. ".repeat(3);
+        let verdicts = |text: &str| tagger().explain("", text, &[], &[])[0].points;
+        assert!(
+            verdicts(&format!("{mentioned}{}", padding(600)))
+                > verdicts(&format!("{}{mentioned}", padding(600)))
+        );
+    }
+
+    #[test]
+    fn a_topic_that_another_outweighs_is_a_mention() {
+        let councillors = "The councillors asked the councillor. ".repeat(8);
+        let mentors = "A mentor, a community of practice, a mentor. ";
+        assert_eq!(
+            found("", &format!("{councillors}{mentors}")),
+            ["skills", "democracy"]
+        );
+        let title = "The café vote, the councillors: local councillors";
+        let weighed = tagger().explain(title, &format!("{councillors}{mentors}"), &[], &[]);
+        assert!(weighed[0].points >= ENOUGH);
+        assert_eq!(weighed[0].verdict, Verdict::Outweighed("democracy".to_owned()));
+    }
+
+    #[test]
+    fn roles_say_what_outweighs_what() {
+        let with = |role| {
+            let mut festival = topic("festival", None, &[("festival", 9.0)]);
+            festival.rules.role = role;
+            let mut seat = topic("seat", None, &[("seat*", 1.5)]);
+            seat.rules.role = role;
+            let mentors = topic("skills", None, &[("mentor*", 1.5)]);
+            let matches =
+                Tagger::new(&[mentors, festival, seat]).tag("Mentors, seats, festival", "", &[], &[]);
+            matches.into_iter().map(|topic| topic.slug).collect::<Vec<_>>()
+        };
+        assert_eq!(with(TopicRole::Subject), ["festival"]);
+        assert_eq!(with(TopicRole::Section), ["festival", "seat"]);
+        assert_eq!(with(TopicRole::Form), ["skills", "festival", "seat"]);
+    }
+
+    #[test]
+    fn a_topic_may_need_words() {
+        let mut making = topic("making", None, &[("prototype*", 3.0)]);
+        making.rules.needs = vec!["council*".to_owned(), "public service*".to_owned()];
+        let tagger = Tagger::new(&[making]);
+        let verdict = |title: &str, text: &str, categories: &[String]| {
+            tagger.explain(title, text, categories, &[])[0].verdict.clone()
+        };
+        assert_eq!(
+            verdict("A prototype", "of a kitchen", &[]),
+            Verdict::LacksNeededWords
+        );
+        assert_eq!(
+            verdict("A prototype", "of a kitchen", &["council".to_owned()]),
+            Verdict::LacksNeededWords
+        );
+        assert_eq!(verdict("A prototype", "for councils", &[]), Verdict::Holds);
+        assert_eq!(verdict("A public service prototype", "", &[]), Verdict::Holds);
+        assert_eq!(verdict("", "councils", &[]), Verdict::TooWeak);
+        let long = |councils: &str| format!("{councils} {}", padding(900));
+        assert_eq!(
+            verdict("A prototype", &long("for councils"), &[]),
+            Verdict::LacksNeededWords
+        );
+        assert_eq!(
+            verdict("A prototype", &long("council, councils"), &[]),
+            Verdict::Holds
+        );
+    }
+
+    #[test]
+    fn explains_every_topic() {
+        let weighed = tagger().explain("Examplecamp", "football: one mentor; a Mentor!", &[], &[]);
+        assert_eq!(
+            weighed.iter().map(|one| &one.verdict).collect::<Vec<_>>(),
+            [
+                &Verdict::HoldsByChild("camp".to_owned()),
+                &Verdict::Holds,
+                &Verdict::TooWeak
+            ]
+        );
+        // 1.5 × (ln 3 + 0.5 ln 3)
+        let mentor = Found {
+            place: EvidencePlace::Body,
+            text: "mentor".to_owned(),
+            times: 2,
+            points: 2.47,
+        };
+        assert_eq!(weighed[0].why, [mentor]);
+        assert!((weighed[1].points - 6.0).abs() < 1e-9 && (weighed[1].score - 0.92).abs() < 1e-9);
+        assert!(weighed[2].points < 0.0 && weighed[2].why[0].points < 0.0);
+    }
+
+    #[test]
+    fn of_an_enormous_post_the_beginning_counts() {
+        let nothing = "é".repeat(LONGEST / 2);
+        assert_eq!(
+            found("", &format!("{nothing} {}", "A mentor. ".repeat(99))),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -495,6 +708,8 @@ mod tests {
     #[test]
     fn a_negative_phrase_speaks_against_it() {
         assert_eq!(found("Football for councillors", ""), [""; 0]);
+        let matches = tagger().tag("The café vote", "not football", &[], &[]);
+        assert!(matches[0].why.iter().all(|one| one.text != "football"));
     }
 
     #[test]

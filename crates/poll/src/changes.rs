@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, Utc};
-use model::{EntryDraft, Feed, IncludeChoice, KnownEntry, Site};
+use model::{EntryDraft, Feed, IncludeChoice, KnownEntry, Site, TopicMatch};
 use normalize::{Match, RawEntry, Tagger};
 use store::{ChangedEntry, NewEntry};
 
@@ -87,14 +87,15 @@ fn new_entry(feed: &Feed, draft: EntryDraft, site: &Site, now: DateTime<Utc>) ->
 
 /// Whether readers see the entry: a mixed blog shows only what has a topic or a hashtag of the network.
 fn is_shown(feed: &Feed, draft: &EntryDraft, site: &Site) -> bool {
-    match feed.include {
+    shows(feed.include, &draft.topics, &draft.hashtags, site)
+}
+
+/// Whether a feed that takes part with `include` shows an entry of these topics and hashtags.
+pub(crate) fn shows(include: IncludeChoice, topics: &[TopicMatch], hashtags: &[String], site: &Site) -> bool {
+    match include {
         IncludeChoice::All => true,
         IncludeChoice::Tagged => {
-            !draft.topics.is_empty()
-                || draft
-                    .hashtags
-                    .iter()
-                    .any(|tag| site.network_hashtags.contains(tag))
+            !topics.is_empty() || hashtags.iter().any(|tag| site.network_hashtags.contains(tag))
         }
     }
 }

@@ -18,6 +18,7 @@ mod month;
 mod moves;
 mod network;
 mod poller;
+mod retag;
 mod round;
 mod schedule;
 
@@ -29,5 +30,6 @@ pub use hints::Hints;
 pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 pub use network::{Network, Witness};
 pub use poller::{Poller, PollerSettings, Selection};
+pub use retag::{Replayed, replay, retagged};
 pub use round::{FeedFailure, PollSummary};
 pub use schedule::{Intervals, NextPoll, Turn, Written};

@@ -7,17 +7,21 @@
 //! description = "…"
 //! parent = "…"                     # optional
 //! phrases = [["participatory budgeting", 3.0], "scrutiny", ["councillor*", 1.0]]
+//! needs = ["council*", "citizen*"]  # optional: such words have to stand in the post as well
 //! hashtags = ["notwestminster*"]
 //! categories = ["democracy"]
+//! role = "subject"                 # or "section", or "form": how it stands to the other topics of a post
 //! ```
 //!
 //! A phrase without a weight weighs 1; a negative weight speaks against the topic. A word or hashtag that ends in
-//! `*` stands for all that begin so. A topic that gives none of the three and whose slug is built in has the
-//! built-in rules. How rules are weighed is the tagger's affair.
+//! `*` stands for all that begin so; a phrase may begin with `*`, too. A topic that gives none of these keys and whose
+//! slug is built in has the built-in rules. What matches everything is refused with its line. How rules are weighed
+//! is the tagger's affair.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
-use model::{Topic, TopicRules};
+use model::{Topic, TopicRole, TopicRules};
 
 use crate::document::{Document, Node, Table, Value};
 use crate::report::{Place, Report};
@@ -25,7 +29,28 @@ use crate::units;
 
 /// The one source of the built-in topics: the file that ships with the program.
 const SHIPPED: &str = include_str!("../../../feeds.toml");
-const RULE_KEYS: [&str; 3] = ["phrases", "hashtags", "categories"];
+const RULE_KEYS: [&str; 5] = ["phrases", "needs", "hashtags", "categories", "role"];
+const ROLES: [(&str, TopicRole); 3] = [
+    ("subject", TopicRole::Subject),
+    ("section", TopicRole::Section),
+    ("form", TopicRole::Form),
+];
+/// What a phrase may weigh; more would drown all others.
+const WEIGHTS: RangeInclusive<f64> = -10.0..=10.0;
+/// How many letters a phrase with a `*` has.
+const LEAST_OF_A_WORD: usize = 3;
+/// Words that stand in most posts, English and Welsh: a phrase of nothing else says nothing about a post.
+const STOP_WORDS: [&str; 112] = [
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because",
+    "been", "before", "but", "by", "can", "could", "did", "do", "does", "for", "from", "get", "had", "has",
+    "have", "he", "her", "here", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just",
+    "like", "make", "many", "may", "me", "more", "most", "much", "my", "no", "not", "now", "of", "on", "one",
+    "only", "or", "other", "our", "out", "over", "people", "she", "so", "some", "such", "than", "that",
+    "the", "their", "them", "then", "there", "these", "they", "this", "those", "time", "to", "up", "us",
+    "use", "very", "was", "way", "we", "were", "what", "when", "where", "which", "who", "why", "will",
+    "with", "work", "would", "you", "your", "ac", "ar", "dim", "ei", "gan", "hyn", "mae", "sydd", "wedi",
+    "yn",
+];
 
 /// The topics of the shipped `feeds.toml`, parents before their children.
 pub fn builtin_topics() -> Vec<Topic> {
@@ -94,29 +119,29 @@ fn read_topic<'r>(mut table: Table<'r>, builtin: &[Topic]) -> Option<Found<'r>> 
     let rules_given = RULE_KEYS.iter().any(|key| table.has(key));
     let own = TopicRules {
         phrases: read_phrases(&mut table),
+        needs: table.list("needs", phrase_text).unwrap_or_default(),
         hashtags: table.list("hashtags", units::hashtag_pattern).unwrap_or_default(),
         categories: table.list("categories", units::words).unwrap_or_default(),
+        role: table
+            .text("role", |text| units::choice(&ROLES, text))
+            .unwrap_or_default(),
     };
     let rules = match (known, &slug) {
         _ if rules_given => own,
         (Some(known), _) => known.rules.clone(),
-        (None, Some(slug)) => {
-            let hashtag = slug.replace('-', "");
-            table.report.warning(
-                &table.place,
-                format!(
-                    "{} says not how it is recognised, so the hashtag #{hashtag} alone gives it; \
-                     add phrases = [[\"…\", 1.0]]",
-                    table.what
-                ),
-            );
-            TopicRules {
-                hashtags: vec![hashtag],
-                ..TopicRules::default()
-            }
-        }
+        (None, Some(slug)) => by_name_alone(name.as_deref().unwrap_or(slug), slug, &table),
         (None, None) => own,
     };
+    if rules_given && !can_hold(&rules) {
+        table.report.warning(
+            &table.place,
+            format!(
+                "{} has no phrase, hashtag or category that speaks for it, so no post gets it by rule; \
+                 add phrases = [[\"…\", 1.0]]",
+                table.what
+            ),
+        );
+    }
     let report = table.report;
     table.finish();
     let slug = slug?;
@@ -137,6 +162,31 @@ fn read_topic<'r>(mut table: Table<'r>, builtin: &[Topic]) -> Option<Found<'r>> 
     })
 }
 
+/// The rules of a topic that gives none and is not built in: its name, and the hashtag that its slug makes.
+fn by_name_alone(name: &str, slug: &str, table: &Table<'_>) -> TopicRules {
+    let name = phrase_text(name).unwrap_or_else(|_| slug.to_owned());
+    table.report.warning(
+        &table.place,
+        format!(
+            "{} says not how it is recognised, so a post gets it that has {name:?} in the title or keeps coming \
+             back to it; add phrases = [[\"…\", 1.0]]",
+            table.what
+        ),
+    );
+    TopicRules {
+        phrases: vec![(name, 2.0)],
+        hashtags: vec![slug.replace('-', "")],
+        ..TopicRules::default()
+    }
+}
+
+/// Whether anything speaks for the topic.
+fn can_hold(rules: &TopicRules) -> bool {
+    !rules.hashtags.is_empty()
+        || !rules.categories.is_empty()
+        || rules.phrases.iter().any(|&(_, weight)| weight > 0.0)
+}
+
 fn read_phrases(table: &mut Table<'_>) -> Vec<(String, f64)> {
     let Some(node) = table.take("phrases") else {
         return Vec::new();
@@ -150,9 +200,14 @@ fn read_phrases(table: &mut Table<'_>) -> Vec<(String, f64)> {
         return Vec::new();
     };
     let mut phrases = Vec::new();
+    let mut known = HashSet::new();
     for item in items {
         let place = item.place.clone();
         match read_phrase(item) {
+            Ok((text, _)) if !known.insert(text.to_lowercase()) => {
+                let complaint = format!("{text:?} stands twice; leave one of the two out");
+                table.complain(&place, "phrases", &complaint);
+            }
             Ok(phrase) => phrases.push(phrase),
             Err(complaint) => table.complain(&place, "phrases", &complaint),
         }
@@ -162,12 +217,12 @@ fn read_phrases(table: &mut Table<'_>) -> Vec<(String, f64)> {
 
 fn read_phrase(node: Node) -> Result<(String, f64), String> {
     match node.value {
-        Value::Text(text) => Ok((phrase_text(text)?, 1.0)),
+        Value::Text(text) => Ok((phrase_text(&text)?, 1.0)),
         Value::List(pair) => {
             let mut pair = pair.into_iter().map(|node| node.value);
             match (pair.next(), pair.next(), pair.next()) {
                 (Some(Value::Text(text)), Some(weight), None) => {
-                    let text = phrase_text(text)?;
+                    let text = phrase_text(&text)?;
                     let weight = match weight {
                         Value::Integer(weight) => weight as f64,
                         Value::Number(weight) if weight.is_finite() => weight,
@@ -177,6 +232,13 @@ fn read_phrase(node: Node) -> Result<(String, f64), String> {
                             ));
                         }
                     };
+                    if weight == 0.0 || !WEIGHTS.contains(&weight) {
+                        return Err(format!(
+                            "the weight of {text:?} is {weight}; write one between {} and {} that is not 0",
+                            WEIGHTS.start(),
+                            WEIGHTS.end()
+                        ));
+                    }
                     Ok((text, weight))
                 }
                 _ => Err("a phrase has a text and a weight; write [\"…\", 1.0]".to_owned()),
@@ -186,17 +248,37 @@ fn read_phrase(node: Node) -> Result<(String, f64), String> {
     }
 }
 
-fn phrase_text(text: String) -> Result<String, String> {
-    let every_word_can_match = text
+/// A phrase that can match, and does not match everything.
+fn phrase_text(text: &str) -> Result<String, String> {
+    let pattern = text.trim();
+    let words: Vec<&str> = pattern
+        .strip_prefix('*')
+        .unwrap_or(pattern)
         .split_whitespace()
         .map(|word| word.strip_suffix('*').unwrap_or(word))
-        .all(|word| !word.contains('*') && word.contains(char::is_alphanumeric));
-    if text.trim().is_empty() || !every_word_can_match {
+        .collect();
+    let can_match = |word: &&str| !word.contains('*') && word.contains(char::is_alphanumeric);
+    if words.is_empty() || !words.iter().all(can_match) {
+        return Err(match pattern {
+            "*" => "\"*\" would match everything; write words".to_owned(),
+            _ => format!(
+                "{text:?} can never match; write words, with * only at the end of one or before the first"
+            ),
+        });
+    }
+    let letters = pattern.chars().filter(|c| c.is_alphanumeric()).count();
+    if pattern.contains('*') && (1..LEAST_OF_A_WORD).contains(&letters) {
         return Err(format!(
-            "{text:?} can never match; write words, with * only at the end of one"
+            "{pattern:?} stands for too many words; write at least {LEAST_OF_A_WORD} letters with the *"
         ));
     }
-    Ok(text)
+    let is_stop_word = |word: &&str| STOP_WORDS.contains(&word.to_lowercase().as_str());
+    if words.iter().all(is_stop_word) {
+        return Err(format!(
+            "{text:?} stands in nearly every post; write words that tell this topic from others"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// A project lies in a workstream: the parent exists, and has no parent itself.
@@ -303,28 +385,83 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_topic_without_rules_has_its_hashtag_and_a_warning() {
+    fn an_unknown_topic_without_rules_has_its_name_and_a_warning() {
         let settings = parse(
             "feeds.toml",
             "[site]\ncontact = \"https://example.org/\"\n[[topic]]\nslug = \"bin-days\"\nname = \"Bins\"",
             &[],
         )
         .unwrap();
-        assert_eq!(settings.site.topics[0].rules.hashtags, ["bindays"]);
+        assert_eq!(
+            settings.site.topics[0].rules,
+            TopicRules {
+                phrases: vec![("Bins".into(), 2.0)],
+                hashtags: vec!["bindays".into()],
+                ..TopicRules::default()
+            }
+        );
         assert_eq!(
             settings.warnings,
             [
-                "feeds.toml:3: topic \"bin-days\" says not how it is recognised, so the hashtag #bindays \
-                 alone gives it; add phrases = [[\"…\", 1.0]]"
+                "feeds.toml:3: topic \"bin-days\" says not how it is recognised, so a post gets it that has \
+                 \"Bins\" in the title or keeps coming back to it; add phrases = [[\"…\", 1.0]]"
             ]
         );
     }
 
     #[test]
+    fn a_topic_that_nothing_speaks_for_has_a_warning() {
+        let settings = parse(
+            "feeds.toml",
+            "[site]\ncontact = \"https://example.org/\"\n[[topic]]\nslug = \"a\"\nname = \"A\"\n\
+             phrases = [[\"football\", -1]]",
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            settings.warnings,
+            [
+                "feeds.toml:3: topic \"a\" has no phrase, hashtag or category that speaks for it, so no post gets it \
+                 by rule; add phrases = [[\"…\", 1.0]]"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_is_refused_with_its_line() {
+        let rules = "[[topic]]\nslug = \"a\"\nname = \"A\"\nneeds = [\"of the\"]\nphrases = [\n  [\"the\", 1],\n  \
+                     \"*\",\n  \"in*\",\n  \"open data\",\n  \"Open data\",\n  [\"x-ray\", 0],\n  [\"y\", 99],\n]";
+        let Err(error) = parse("feeds.toml", rules, &[]) else {
+            panic!("it was taken");
+        };
+        let error = error.to_string();
+        for complaint in [
+            "4: topic \"a\" needs: \"of the\" stands in nearly every post; write words that tell this topic from others",
+            "6: topic \"a\" phrases: \"the\" stands in nearly every post; write words that tell this topic from others",
+            "7: topic \"a\" phrases: \"*\" would match everything; write words",
+            "8: topic \"a\" phrases: \"in*\" stands for too many words; write at least 3 letters with the *",
+            "10: topic \"a\" phrases: \"Open data\" stands twice; leave one of the two out",
+            "11: topic \"a\" phrases: the weight of \"x-ray\" is 0; write one between -10 and 10 that is not 0",
+            "12: topic \"a\" phrases: the weight of \"y\" is 99; write one between -10 and 10 that is not 0",
+        ] {
+            assert!(error.contains(complaint), "{complaint}\n{error}");
+        }
+    }
+
+    #[test]
+    fn the_built_in_topics_are_as_they_should_be() {
+        let report = Report::new("feeds.toml");
+        let read = Document::parse(SHIPPED, &[], &report)
+            .map(|mut document| read_tables(document.tables("topic"), &[]));
+        let (_, warnings) = report.finish(read).unwrap();
+        assert_eq!(warnings, [""; 0]);
+    }
+
+    #[test]
     fn phrases_have_weights() {
         let found = topics(
-            "[[topic]]\nslug = \"a\"\nname = \"A\"\n\
-             phrases = [[\"one two\", 3], \"three\", [\"four*\", -0.5]]\ncategories = [\"Five\"]",
+            "[[topic]]\nslug = \"a\"\nname = \"A\"\nrole = \"form\"\nneeds = [\"six\"]\n\
+             phrases = [[\"one two\", 3], \"three\", [\"*four*\", -0.5]]\ncategories = [\"Five\"]",
         );
         assert_eq!(
             found[0].rules,
@@ -332,10 +469,12 @@ mod tests {
                 phrases: vec![
                     ("one two".into(), 3.0),
                     ("three".into(), 1.0),
-                    ("four*".into(), -0.5)
+                    ("*four*".into(), -0.5)
                 ],
+                needs: vec!["six".into()],
                 hashtags: vec![],
                 categories: vec!["Five".into()],
+                role: TopicRole::Form,
             }
         );
     }

@@ -15,6 +15,7 @@ use crate::labels::{self, labels_of};
 use crate::record::ChangedEntry;
 use crate::rows::{Fields, json, millis};
 use crate::sql::Sql;
+use crate::topics;
 
 const BEFORE: &str = "SELECT e.id, e.link, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
         e.arrived_at = f.first_success_at AS back_catalogue, f.content = 'full' AS whole, e.language, e.words, e.title,
@@ -60,7 +61,15 @@ pub(crate) async fn rewrite(
     revision: &mut NextRevision,
 ) -> Result<u32, StoreError> {
     let mut substantial = 0;
+    let decided = topics::decisions(&mut *transaction, changed.iter().map(|changed| changed.id)).await?;
     for changed in changed {
+        let under_decisions = decided.get(&changed.id).map(|decisions| {
+            let mut changed = changed.clone();
+            changed.draft.topics = decisions.apply(changed.draft.topics);
+            changed.shown |= decisions.give_a_topic();
+            changed
+        });
+        let changed = under_decisions.as_ref().unwrap_or(changed);
         if let Some(before) = before(transaction, write.feed_id, changed).await? {
             rewrite_one(transaction, write, changed, before, revision).await?;
             substantial += u32::from(changed.substantial);

@@ -36,6 +36,7 @@ mod sql;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod topics;
 mod vitals;
 
 pub use db::Store;
@@ -51,4 +52,5 @@ pub use query::{
 pub use record::{
     ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
 };
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};

@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
     (
         1,
         "members feeds entries",
@@ -36,6 +36,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
         3,
         "fetching",
         include_str!("../../../migrations/postgres/0003_fetching.sql"),
+    ),
+    (
+        4,
+        "topics",
+        include_str!("../../../migrations/postgres/0004_topics.sql"),
     ),
 ];
 

@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
     (
         1,
         "members feeds entries",
@@ -37,6 +37,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
         3,
         "fetching",
         include_str!("../../../migrations/sqlite/0003_fetching.sql"),
+    ),
+    (
+        4,
+        "topics",
+        include_str!("../../../migrations/sqlite/0004_topics.sql"),
     ),
 ];
 

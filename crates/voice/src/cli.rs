@@ -148,11 +148,23 @@ pub(crate) enum FeedListFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
-    /// List the topics
+    /// List the topics, with their projects and how many rules each has
     List,
+    /// Show how every topic fares in a post, and which words of the post say so
+    ///
+    /// For whoever writes the rules: the points of each topic, the words that earned or cost them and where they
+    /// stand, and why a topic holds, nearly holds, or is outweighed by another.
+    Explain {
+        /// A post: an HTML file, a text file whose first line is the title (.txt, .md), a file of JSON lines like those
+        /// of `evaluate` (.json, .jsonl; each is explained), or - for any of these from standard input
+        file: PathBuf,
+        /// Show every topic that any word speaks for, not only those that hold or nearly hold
+        #[arg(long)]
+        all: bool,
+    },
     /// Measure the rules against labelled posts: precision, recall and F1
     Evaluate {
-        /// Labelled posts, one JSON object a line
+        /// Labelled posts, one JSON object a line: {"id", "title", "html", "categories", "topics", "hashtags"}
         file: PathBuf,
     },
 }

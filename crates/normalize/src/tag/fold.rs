@@ -139,6 +139,13 @@ impl<'a> Folded<'a> {
         self.words.len()
     }
 
+    /// Where its first `words` words end in the folded text.
+    pub(super) fn end_of_lead(&self, words: usize) -> usize {
+        self.words
+            .get(words)
+            .map_or(self.text.len(), |word| word.at as usize)
+    }
+
     /// The words, as they stand in the text itself, that the folded text has from `start` to `end`.
     pub(super) fn original(&self, start: usize, end: usize) -> &'a str {
         let first = self.words.partition_point(|word| (word.at as usize) < start);
@@ -150,6 +157,16 @@ impl<'a> Folded<'a> {
             _ => "",
         }
     }
+}
+
+/// A name as it is compared: folded, its words with one space between them.
+pub(super) fn folded_name(name: &str) -> String {
+    let folded = Folded::new(name);
+    let words = folded
+        .text()
+        .split(|&byte| is_separator(byte))
+        .filter(|word| !word.is_empty());
+    String::from_utf8_lossy(&words.collect::<Vec<_>>().join(&b' ')).into_owned()
 }
 
 /// Whether a byte of folded text separates words.
@@ -202,5 +219,7 @@ mod tests {
         assert_eq!(folded.original(15, 24), "Open  Data");
         assert_eq!(folded.original(1, 5), "Über");
         assert_eq!(folded.word_count(), 5);
+        assert_eq!(folded.end_of_lead(2), 15);
+        assert_eq!(folded.end_of_lead(9), folded.text().len());
     }
 }
