@@ -2,6 +2,8 @@
 //!
 //! A state is computed from what is stored and never stored itself, so that it cannot be out of date.
 
+use std::fmt;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
@@ -53,6 +55,16 @@ impl HealthState {
             Self::Held => "held",
             Self::Stopped => "stopped",
         }
+    }
+}
+
+/// The state in words.
+impl fmt::Display for HealthState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAFeed => "not a feed",
+            state => state.as_str(),
+        })
     }
 }
 

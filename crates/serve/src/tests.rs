@@ -14,7 +14,7 @@ use crate::testing::{Answer, Client, NOW, at, draft, record, site};
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Every address that answers 200, with its media type.
-const ROUTES: [(&str, &str); 50] = [
+const ROUTES: [(&str, &str); 51] = [
     ("/", HTML),
     ("/topics", HTML),
     ("/topics/democracy", HTML),
@@ -36,6 +36,7 @@ const ROUTES: [(&str, &str); 50] = [
     ("/feeds", HTML),
     ("/privacy", HTML),
     ("/accessibility", HTML),
+    ("/fetching", HTML),
     ("/feed.atom", "application/atom+xml; charset=utf-8"),
     ("/feed.rss", "application/rss+xml; charset=utf-8"),
     ("/feed.json", "application/feed+json"),
