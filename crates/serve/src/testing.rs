@@ -10,7 +10,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use http_body_util::BodyExt;
 use model::{
-    ContentChoice, EntryDraft, Evidence, EvidencePlace, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
+    ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
 use store::{Due, FeedState, HostRequest, NewEntry, PollRecord, Store};
@@ -175,6 +175,15 @@ pub(crate) async fn record(
         })
         .collect();
     let record = PollRecord {
+        new,
+        ..poll(&feed, now)
+    };
+    assert!(store.record_polls(&[record]).await.unwrap()[0].accepted);
+}
+
+/// A good poll of the feed as it stands, which found nothing.
+pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
+    PollRecord {
         feed_id: feed.id,
         feed_version: feed.version,
         fetcher: 0,
@@ -192,13 +201,12 @@ pub(crate) async fn record(
         state: FeedState {
             status: FeedStatus::Active,
             next_poll_at: now + TimeDelta::hours(1),
-            ..FeedState::of(&feed)
+            ..FeedState::of(feed)
         },
         new_url: None,
-        new,
+        new: Vec::new(),
         changed: Vec::new(),
-    };
-    assert!(store.record_polls(&[record]).await.unwrap()[0].accepted);
+    }
 }
 
 /// The Voice as a client sees it.

@@ -156,7 +156,9 @@ async fn a_month_of_three_hundred_blogs() {
         let full: Vec<&&Asked> = asked.iter().filter(|asked| asked.status == 200).collect();
         let versions: std::collections::BTreeSet<String> =
             full.iter().map(|asked| feed(n, asked.at).1).collect();
-        assert_eq!(full.len(), versions.len(), "{n}: {full:?}");
+        // The first 304 from where a blog moved to is not believed, and a body is sent once more.
+        let surplus = full.len() - versions.len();
+        assert!(surplus <= usize::from(moves(n)), "{n}: {full:?}");
         bodies += full.len();
         not_modified += asked.iter().filter(|asked| asked.status == 304).count();
         // No feed starves, and none is pestered.
