@@ -228,7 +228,7 @@ impl Client {
         let (sender, receiver) = watch::channel(Arc::new(site()));
         let app = App {
             site: receiver,
-            store: store.clone(),
+            store,
             clock: Arc::clone(&clock) as Arc<_>,
             poll_stale_after: Duration::from_hours(1),
             serves_readers: true,

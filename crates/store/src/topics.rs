@@ -508,7 +508,7 @@ mod tests {
         );
         assert_eq!(
             decide("bins", TopicDecision::Holds(false)).await,
-            [by_hand.clone()]
+            std::slice::from_ref(&by_hand)
         );
         assert_eq!(by_topic(&store, "waste").await, ["bins"]);
 
