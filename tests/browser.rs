@@ -58,11 +58,7 @@ fn every_kind_of_page_asks_nobody_else_and_gives_no_complaint() {
         let asked = browser.asked();
         assert!(!asked.is_empty(), "{path} was opened");
         let others: Vec<_> = asked.iter().filter(|(url, _)| !url.starts_with(&ours)).collect();
-        assert_eq!(
-            others,
-            [&(String::new(), String::new()); 0],
-            "{path} asks somebody else"
-        );
+        assert!(others.is_empty(), "{path} asks somebody else: {others:?}");
     }
 }
 

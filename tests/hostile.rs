@@ -199,13 +199,15 @@ fn all(payloads: &[(String, String)]) -> String {
     payloads.iter().map(|(_, payload)| escape(payload)).collect()
 }
 
+/// Writes payloads, the first of which is the entry of this number, as a feed.
+type Writer = fn(&[(String, String)], usize) -> String;
+
 /// Polls hostile feeds of all formats; answers the Voice and how many entries it was given.
 fn polled(payloads: &[(String, String)]) -> (Voice, Blogosphere, usize) {
     let blogs = Blogosphere::start();
     let mut config = FETCH.to_owned();
     let mut given = 0;
-    let writers: [(&str, fn(&[(String, String)], usize) -> String); 3] =
-        [("rss", rss), ("atom", atom), ("json", json_feed)];
+    let writers: [(&str, Writer); 3] = [("rss", rss), ("atom", atom), ("json", json_feed)];
     for (format, write_feed) in writers {
         for (number, some) in payloads.chunks(ENTRIES_OF_A_FEED).enumerate() {
             let path = format!("/{format}-{number}/feed");

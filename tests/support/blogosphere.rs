@@ -1,9 +1,10 @@
-//! A blogosphere on loopback: a server of scripted answers that keeps a log of every request.
+//! A blogosphere on loopback: a server of scripted answers that keeps a log of every request, and of how many it had
+//! in hand at once.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -32,20 +33,37 @@ pub(crate) struct Request {
 pub(crate) struct Blogosphere {
     pub(crate) address: SocketAddr,
     state: Arc<(Mutex<State>, Condvar)>,
+    /// How long it thinks about each answer.
+    pace: Duration,
 }
 
 #[derive(Default)]
 struct State {
     answers: HashMap<String, Answer>,
     requests: Vec<Request>,
+    in_hand: HashMap<String, usize>,
+    most_at_once: usize,
+    most_at_once_of_a_path: usize,
 }
 
 impl Blogosphere {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on("127.0.0.1:0", Duration::ZERO)
+    }
+
+    /// One that thinks about each answer for so long, and answers at every address of 127.0.0.0/8 (as Linux lets it),
+    /// so that each of [`Self::url_at_host`] is a host of its own.
+    pub(crate) fn of_many_hosts(pace: Duration) -> Self {
+        Self::on("0.0.0.0:0", pace)
+    }
+
+    fn on(address: &str, pace: Duration) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let port = listener.local_addr().unwrap().port();
         let blogosphere = Self {
-            address: listener.local_addr().unwrap(),
+            address: (Ipv4Addr::LOCALHOST, port).into(),
             state: Arc::default(),
+            pace,
         };
         let server = blogosphere.clone();
         std::thread::spawn(move || {
@@ -59,6 +77,12 @@ impl Blogosphere {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The address of `path` at the host of this number.
+    pub(crate) fn url_at_host(&self, number: usize, path: &str) -> String {
+        let (high, low) = (number / 250, number % 250 + 1);
+        format!("http://127.1.{high}.{low}:{}{path}", self.address.port())
     }
 
     pub(crate) fn answer(&self, path: &str, answer: Answer) {
@@ -84,6 +108,32 @@ impl Blogosphere {
         self.state.0.lock().unwrap().requests.len()
     }
 
+    /// How often each path was asked for.
+    pub(crate) fn hits(&self) -> HashMap<String, usize> {
+        let mut hits = HashMap::new();
+        for request in &self.state.0.lock().unwrap().requests {
+            *hits.entry(request.path.clone()).or_default() += 1;
+        }
+        hits
+    }
+
+    /// The most requests that were in hand at once: of one path, and in all.
+    pub(crate) fn most_at_once(&self) -> (usize, usize) {
+        let state = self.state.0.lock().unwrap();
+        (state.most_at_once_of_a_path, state.most_at_once)
+    }
+
+    /// Waits until `done` says yes; it is asked again when a request comes, and now and then.
+    pub(crate) fn wait_until(&self, what: &str, within: Duration, mut done: impl FnMut() -> bool) {
+        let (state, news) = &*self.state;
+        let deadline = Instant::now() + within;
+        while !done() {
+            assert!(Instant::now() < deadline, "{what}: not within {within:?}");
+            let state = state.lock().unwrap();
+            drop(news.wait_timeout(state, Duration::from_millis(250)).unwrap());
+        }
+    }
+
     /// Waits until the server has seen `count` requests in all.
     pub(crate) fn wait_for_requests(&self, count: usize) {
         let (state, news) = &*self.state;
@@ -104,15 +154,35 @@ impl Blogosphere {
                 let mut state = self.state.0.lock().unwrap();
                 let answer = state.answers.get(&request.path).cloned();
                 state.requests.push(request.clone());
+                state.begin(&request.path);
                 self.state.1.notify_all();
                 answer
             };
+            std::thread::sleep(self.pace);
+            // Before the answer goes out, or who has it could ask again while we still count it.
+            self.state.0.lock().unwrap().end(&request.path);
             let answer = answer.unwrap_or(Answer::Raw(404, vec![], b"not here".to_vec()));
             // A client that has had enough hangs up; that is its right.
             if respond(stream, &request, answer).is_err() {
                 return;
             }
         }
+    }
+}
+
+impl State {
+    fn begin(&mut self, path: &str) {
+        let of_path = self.in_hand.entry(path.to_owned()).or_default();
+        *of_path += 1;
+        self.most_at_once_of_a_path = self.most_at_once_of_a_path.max(*of_path);
+        self.most_at_once = self.most_at_once.max(self.in_hand.values().sum());
+    }
+
+    fn end(&mut self, path: &str) {
+        if let Some(of_path) = self.in_hand.get_mut(path) {
+            *of_path -= 1;
+        }
+        self.in_hand.retain(|_, of_path| *of_path > 0);
     }
 }
 

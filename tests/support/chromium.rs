@@ -293,10 +293,10 @@ impl Chromium {
                     }
                 }
                 "Page.windowOpen" | "Page.downloadWillBegin" => {
-                    found(page.to_owned(), format!("opens {}", params["url"]))
+                    found(page.to_owned(), format!("opens {}", params["url"]));
                 }
                 "Page.javascriptDialogOpening" => {
-                    found(part(&params["url"]), format!("says {}", params["message"]))
+                    found(part(&params["url"]), format!("says {}", params["message"]));
                 }
                 "Runtime.executionContextCreated" => {
                     let context = &params["context"];

@@ -1,10 +1,11 @@
-//! What the tests of the whole program share: the binary, a folder of its own, a blogosphere to poll and a reader
-//! of HTTP.
+//! What the tests of the whole program share: the binary, a folder and a database of its own, a blogosphere to poll and
+//! a reader of HTTP.
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub(crate) mod blogosphere;
 pub(crate) mod chromium;
+pub(crate) mod database;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,17 +16,26 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use database::Schema;
+
 /// A Voice in a folder of its own.
 pub(crate) struct Voice {
     folder: tempfile::TempDir,
+    /// `None`: `data/voice.db` in the folder, the program's default.
+    database: Option<Schema>,
 }
 
 impl Voice {
     /// A Voice with this `feeds.toml`. `[fetch]` is left to [`FETCH`].
     pub(crate) fn with_config(config: &str) -> Self {
+        Self::on(Schema::where_chosen(), config)
+    }
+
+    /// A Voice with this `feeds.toml` on this database.
+    pub(crate) fn on(database: Option<Schema>, config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("feeds.toml"), config).unwrap();
-        Self { folder }
+        Self { folder, database }
     }
 
     /// A Voice that polls these feeds (slug and address) on loopback.
@@ -44,7 +54,26 @@ impl Voice {
             .current_dir(self.folder.path())
             .env_clear()
             .stdin(Stdio::null());
+        if let Some(schema) = &self.database {
+            command.env("DATABASE_URL", schema.url());
+        }
         command
+    }
+
+    /// The schema of a Voice on PostgreSQL.
+    pub(crate) fn schema(&self) -> &Schema {
+        self.database.as_ref().expect("a Voice on PostgreSQL")
+    }
+
+    /// Whether the Voice has stored nothing at all, not even an empty table.
+    pub(crate) fn has_no_database(&self) -> bool {
+        match &self.database {
+            None => !self.path("data").exists(),
+            Some(schema) => {
+                let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()";
+                schema.sql(tables) == "0"
+            }
+        }
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
@@ -74,10 +103,10 @@ impl Voice {
         self.start("serve")
     }
 
-    /// Starts `voice serve` or `voice demo` on a free port and waits until it says where it is.
+    /// Starts `voice serve` (with options) or `voice demo` on a free port and waits until it says where it is.
     pub(crate) fn start(&self, command: &str) -> Server {
         let mut child = self
-            .command(&[command])
+            .command(&command.split(' ').collect::<Vec<_>>())
             .env("VOICE_SERVER_LISTEN", "127.0.0.1:0")
             .stderr(Stdio::piped())
             .spawn()
@@ -113,7 +142,12 @@ impl Voice {
 
 /// A config of these feeds (slug and address), with short waits and loopback allowed.
 pub(crate) fn config(feeds: &[(&str, String)]) -> String {
-    let mut config = FETCH.to_owned();
+    config_with(FETCH, feeds)
+}
+
+/// A config that opens with `settings` and lists these feeds (slug and address).
+pub(crate) fn config_with<S: std::fmt::Display>(settings: &str, feeds: &[(S, String)]) -> String {
+    let mut config = settings.to_owned();
     for (slug, url) in feeds {
         write!(
             config,
@@ -141,24 +175,17 @@ impl Server {
     }
 
     pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let mut request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
-            self.address
-        );
-        for (name, value) in headers {
-            write!(request, "{name}: {value}\r\n").unwrap();
-        }
-        request.push_str("\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Reply::read(&bytes)
+        ask(&self.address, path, headers)
     }
 
     /// Asks for `path` until `done` is content with the answer.
     pub(crate) fn wait_for(&self, path: &str, done: impl Fn(&Reply) -> bool) -> Reply {
-        let deadline = Instant::now() + Duration::from_mins(1);
+        self.wait_long_for(Duration::from_mins(1), path, done)
+    }
+
+    /// Asks for `path` until `done` is content with the answer, or so long.
+    pub(crate) fn wait_long_for(&self, within: Duration, path: &str, done: impl Fn(&Reply) -> bool) -> Reply {
+        let deadline = Instant::now() + within;
         loop {
             let reply = self.get(path);
             if done(&reply) {
@@ -192,6 +219,12 @@ impl Server {
         );
     }
 
+    /// Ends it as a crash would: it has no chance to tidy up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Sends SIGTERM and answers the exit status and how long the end took.
     pub(crate) fn stop(&mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
@@ -214,6 +247,20 @@ pub(crate) fn signal(child: &Child, name: &str) {
         .status()
         .unwrap();
     assert!(sent.success());
+}
+
+/// Asks the server at `address` for `path`.
+pub(crate) fn ask(address: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        write!(request, "{name}: {value}\r\n").unwrap();
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    Reply::read(&bytes)
 }
 
 /// An answer of the server.
@@ -239,7 +286,7 @@ impl Reply {
         Self {
             status,
             headers,
-            body: text(&bytes[end + 4..]),
+            body: String::from_utf8(bytes[end + 4..].to_vec()).expect("UTF-8"),
         }
     }
 

@@ -28,6 +28,11 @@ pub(crate) enum FeedDate {
     Unreadable,
 }
 
+/// Reads a date; `None` if nothing stands there.
+pub(crate) fn read(text: &str, zone: Tz) -> Option<FeedDate> {
+    pack(text, zone).map(unpack)
+}
+
 /// Reads a date for the parser: what [`unpack`] undoes. Never `None`, so that an unreadable date is not mistaken
 /// for a missing one.
 pub(crate) fn pack(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
@@ -53,9 +58,14 @@ pub(crate) fn unpack(packed: DateTime<Utc>) -> FeedDate {
 /// The instant, in whole seconds, and whether the text named a zone.
 fn parse(text: &str, zone: Tz) -> Option<(DateTime<Utc>, bool)> {
     let fields = Fields::read(text.trim())?;
-    let date = fields.date()?;
-    let (time, days) = fields.time()?;
-    let local = date.checked_add_days(days)?.and_time(time);
+    let date = match text.trim() {
+        // A year by itself is its first day (W3CDTF).
+        year if year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()) => {
+            NaiveDate::from_ymd_opt(year.parse().ok()?, 1, 1)?
+        }
+        _ => fields.date()?,
+    };
+    let local = date.and_time(NaiveTime::MIN).checked_add_signed(fields.time())?;
     Some(match fields.zone {
         Some(Zone::Offset(minutes)) => (
             local
@@ -207,24 +217,26 @@ impl Fields {
     }
 
     fn date(&self) -> Option<NaiveDate> {
-        match self.ordinal {
-            Some(ordinal) => NaiveDate::from_yo_opt(self.year?, ordinal),
-            None => NaiveDate::from_ymd_opt(self.year?, self.month?, self.day?),
+        if let Some(ordinal) = self.ordinal {
+            return NaiveDate::from_yo_opt(self.year?, ordinal);
         }
+        // The 31st of a month of 30 days is the day after them.
+        let first = NaiveDate::from_ymd_opt(self.year?, self.month?, 1)?;
+        let day = self.day.filter(|day| (1..=31).contains(day))?;
+        first.checked_add_days(chrono::Days::new(u64::from(day) - 1))
     }
 
-    /// The time of day, and by how many days it runs over: `24:00` is the next midnight.
-    fn time(&self) -> Option<(NaiveTime, chrono::Days)> {
+    /// The time since midnight. It may run over, as `24:00` and `09:61` do.
+    fn time(&self) -> TimeDelta {
         let (mut hour, minute, second) = self.clock.unwrap_or_default();
         match self.afternoon {
             Some(true) if hour < 12 => hour += 12,
             Some(false) if hour == 12 => hour = 0,
             _ => {}
         }
-        let over = u32::from(hour == 24);
         // A leap second is the last that clocks know.
-        let time = NaiveTime::from_hms_opt(if over == 1 { 0 } else { hour }, minute, second.min(59))?;
-        Some((time, chrono::Days::new(u64::from(over))))
+        let second = if second == 60 { 59 } else { second };
+        TimeDelta::seconds(i64::from(hour * 3_600 + minute * 60 + second))
     }
 }
 
@@ -237,7 +249,8 @@ fn clock(text: &str) -> Option<(u32, u32, u32)> {
         Some(second) => second.split('.').next()?.parse().ok()?,
         None => 0,
     };
-    (second <= 60 && parts.next().is_none()).then_some((hour, minute, second))
+    let two_digits = hour < 100 && minute < 100 && second < 100;
+    (two_digits && parts.next().is_none()).then_some((hour, minute, second))
 }
 
 /// `0100`, `01:00`, `01`: minutes east of Greenwich.
@@ -402,6 +415,11 @@ mod tests {
             ("10/25/2026 09:00 GMT", "2026-10-25T09:00:00Z"),
             ("05.10.26 09:00 GMT", "2026-10-05T09:00:00Z"),
             ("2020/1/10", "2020-01-10T00:00:00Z zoneless"),
+            // parts of a date, and what runs over
+            ("2026", "2026-01-01T00:00:00Z zoneless"),
+            ("2026-10", "2026-09-30T23:00:00Z zoneless"),
+            ("2026-06-31T09:00:00Z", "2026-07-01T09:00:00Z"),
+            ("2026-10-05T25:61:61Z", "2026-10-06T02:02:01Z"),
             ("2003-335", "2003-12-01T00:00:00Z zoneless"),
             ("Thu, 01 Jan 2004 24:00:00 GMT", "2004-01-02T00:00:00Z"),
             ("Sat, 31 Dec 2016 23:59:60 GMT", "2016-12-31T23:59:59Z"),
@@ -411,8 +429,11 @@ mod tests {
             ("0001-01-01T00:00:00Z", "unreadable"),
             ("1899-12-31T23:59:59Z", "unreadable"),
             ("2101-01-01T00:00:00Z", "unreadable"),
-            ("2026-02-30T00:00:00Z", "unreadable"),
-            ("2026-10-05T25:00:00Z", "unreadable"),
+            ("2026-13-01T00:00:00Z", "unreadable"),
+            ("2026-10-32T00:00:00Z", "unreadable"),
+            ("2026-10-00T00:00:00Z", "unreadable"),
+            ("2026-10-05T125:00:00Z", "unreadable"),
+            ("Published in 2026, we think", "unreadable"),
             ("yesterday", "unreadable"),
             ("99999999999999999999", "unreadable"),
             ("  ", "none"),

@@ -15,10 +15,21 @@ pub(crate) struct Decoded<'a> {
     pub(crate) text: Cow<'a, str>,
     /// The label that was wrong and the encoding that was right.
     pub(crate) mismatch: Option<(&'static str, &'static str)>,
+    /// Whether it had been encoded as UTF-8 twice.
+    pub(crate) twice: bool,
 }
 
 /// Decodes a document that came with this `Content-Type`.
 pub(crate) fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
+    let mut decoded = decode_once(body, content_type);
+    if let Some(text) = undo_second_encoding(&decoded.text) {
+        decoded.text = Cow::Owned(text);
+        decoded.twice = true;
+    }
+    decoded
+}
+
+fn decode_once<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
     if let Some((encoding, bom)) = Encoding::for_bom(body) {
         return sure(encoding, &body[bom..]);
     }
@@ -44,12 +55,14 @@ pub(crate) fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<
             mismatch: wrong
                 .filter(|_| !text.is_ascii())
                 .map(|encoding| (encoding.name(), UTF_8.name())),
+            twice: false,
         };
     }
     if is_nearly_utf8(body) {
         return Decoded {
             text: Cow::Owned(mend_utf8(body)),
             mismatch: Some((UTF_8.name(), "a mixture of UTF-8 and windows-1252")),
+            twice: false,
         };
     }
     for encoding in [http, own]
@@ -60,7 +73,11 @@ pub(crate) fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<
         if let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(body) {
             let mismatch =
                 (http == Some(UTF_8) || own == Some(UTF_8)).then(|| (UTF_8.name(), encoding.name()));
-            return Decoded { text, mismatch };
+            return Decoded {
+                text,
+                mismatch,
+                twice: false,
+            };
         }
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
@@ -70,6 +87,7 @@ pub(crate) fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<
     Decoded {
         text: encoding.decode_without_bom_handling(body).0,
         mismatch: Some((declared.name(), encoding.name())),
+        twice: false,
     }
 }
 
@@ -78,7 +96,11 @@ fn sure<'a>(encoding: &'static Encoding, body: &'a [u8]) -> Decoded<'a> {
         Err(_) if encoding == UTF_8 => Cow::Owned(mend_utf8(body)),
         _ => encoding.decode_without_bom_handling(body).0,
     };
-    Decoded { text, mismatch: None }
+    Decoded {
+        text,
+        mismatch: None,
+        twice: false,
+    }
 }
 
 /// The `charset` of a `Content-Type` (RFC 9110 section 8.3.2).
@@ -111,6 +133,49 @@ fn own_label(head: &[u8]) -> Option<&'static Encoding> {
         .trim_start()
         .trim_start_matches(['"', '\'']);
     label(value.split(['"', '\'', '?', '>', ' ', '/', ';']).next()?)
+}
+
+/// The text before its second encoding, if its letters beyond ASCII are mostly what UTF-8 looks like when it is
+/// taken for windows-1252 (`Ã©` for é) and encoded again. No language writes so.
+fn undo_second_encoding(text: &str) -> Option<String> {
+    const ENOUGH: usize = 3;
+    let bytes = text.as_bytes();
+    // `Â` to `ô`, which the first bytes of UTF-8 become, and a letter beyond ASCII right behind.
+    let is_suspect = |at: usize| {
+        bytes.get(at + 1).is_some_and(|byte| (0x82..=0xb4).contains(byte))
+            && bytes.get(at + 2).is_some_and(|byte| !byte.is_ascii())
+    };
+    if !memchr::memchr_iter(0xc3, bytes).any(is_suspect) {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    let (mut undone, mut others) = (0, 0);
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| !c.is_ascii()) {
+        out.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let end = rest.find(|c: char| c.is_ascii()).unwrap_or(rest.len());
+        let run = &rest[..end];
+        let first: Option<Vec<u8>> = run.chars().map(windows_1252_byte).collect();
+        if let Some(run) = first.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            out.push_str(&run);
+            undone += 1;
+        } else {
+            out.push_str(run);
+            others += 1;
+        }
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    (undone >= ENOUGH && undone > others).then_some(out)
+}
+
+fn windows_1252_byte(c: char) -> Option<u8> {
+    match u32::from(c) {
+        // The five that windows-1252 leaves open are control characters in practice.
+        code @ (0x81 | 0x8d | 0x8f | 0x90 | 0x9d | 0xa0..=0xff) => Some(code as u8),
+        _ => (0x80..=0x9f).find(|&byte| crate::entities::numbered(u32::from(byte)) == Some(c)),
+    }
 }
 
 /// Whether most of what is not ASCII is well-formed UTF-8: then a few stray bytes do not make it another encoding.

@@ -1,23 +1,22 @@
 //! A feed as it was read: its own particulars, its problems and its entries, in the feed's order.
 
 use std::fmt;
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use feed_rs::model as feed_rs;
 use serde::Serialize;
 use url::Url;
 
 use crate::cadence::{Cadence, cadence};
 use crate::decode::decode;
 use crate::entry::{self, RawEntry};
-use crate::error::{Found, ReadError};
+use crate::error::ReadError;
 use crate::identity::make_unique;
-use crate::problem::{Problem, Severity};
-use crate::repair::{Repaired, repair};
+use crate::parse::{self, Link};
+use crate::problem::{self, Problem};
 use crate::text::plain_title;
-use crate::{origin, parse};
 
 /// Bytes that may be a feed, with what is known of them.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +43,8 @@ pub enum Format {
     Rss0,
     /// Atom 1.0 and 0.3.
     Atom,
+    /// CDF, Microsoft's Channel Definition Format.
+    Cdf,
     /// JSON Feed.
     Json,
 }
@@ -56,6 +57,7 @@ impl Format {
             Self::Rss1 => "rss1",
             Self::Rss0 => "rss0",
             Self::Atom => "atom",
+            Self::Cdf => "cdf",
             Self::Json => "json",
         }
     }
@@ -82,23 +84,24 @@ pub struct Document {
     pub ttl: Option<Duration>,
     /// What else it says of how often and when it wants to be asked for.
     pub cadence: Cadence,
-    /// What is wrong with it, worst for readers first where it matters.
+    /// What is wrong with it, the worst first.
     pub problems: Vec<Problem>,
     /// Its entries, in its own order.
     pub entries: Vec<RawEntry>,
 }
 
 impl Document {
+    /// Whether the document broke off: what it does not show may well be there.
+    pub fn is_truncated(&self) -> bool {
+        let cut = [problem::TRUNCATED.code, problem::TOO_LARGE.code];
+        self.problems.iter().any(|problem| cut.contains(&problem.code))
+    }
+
     /// Adds a problem for entries dated after `now`; reading a document knows no clock.
     pub fn note_future_dates(&mut self, now: DateTime<Utc>) {
         let future = numbers(&self.entries, |entry| entry.published.is_some_and(|at| at > now));
-        self.problems.extend(Problem::of_entries(
-            "date-in-future",
-            Severity::Info,
-            &future,
-            "The date lies in the future; until then the post stands where it arrived.",
-            "Check the clock and the time zone of the blog, or publish on the day itself.",
-        ));
+        self.problems.extend(problem::DATE_IN_FUTURE.of_entries(&future));
+        self.problems.sort_by_key(|problem| problem.severity);
     }
 }
 
@@ -112,99 +115,60 @@ pub fn read(source: &Source<'_>) -> Result<Document, ReadError> {
     let text = decoded
         .text
         .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c == '\0');
-    let mut problems = Vec::new();
+    // Nothing is shared with what may panic; if our readers do, it costs one feed its poll and nobody else anything.
+    let feed = catch_unwind(|| parse::parse(text, source.url, source.timezone)).unwrap_or_else(|_| {
+        Err(ReadError::Malformed {
+            reason: "our reader stopped at it, which is our mistake".to_owned(),
+        })
+    })?;
+    let mut problems = feed.problems;
     if let Some((declared, actual)) = decoded.mismatch {
-        problems.push(Problem::of_feed(
-            "encoding-mismatch",
-            Severity::Warning,
-            format!("The feed says that it is {declared}, but it is {actual}."),
-            "Save the feed as UTF-8, and let the server and the first line of the feed say so.",
-        ));
+        let says = format!("The feed says that it is {declared}, but it is {actual}.");
+        problems.push(problem::ENCODING_MISMATCH.of_feed_saying(says));
     }
-    if text.starts_with('[') {
-        return Err(ReadError::NotAFeed { what: Found::Json });
+    if decoded.twice {
+        problems.push(problem::ENCODED_TWICE.of_feed());
     }
-    let Repaired {
-        xml,
-        format,
-        problem,
-        names_sources,
-    } = if text.starts_with('{') {
-        Repaired {
-            xml: text.into(),
-            format: Format::Json,
-            problem: None,
-            names_sources: false,
-        }
-    } else {
-        repair(text)?
-    };
-    problems.extend(problem);
-    let feed = parse::parse(&xml, source.url, source.timezone)?;
-    if format == Format::Json && feed.feed_type != feed_rs::FeedType::JSON {
-        return Err(ReadError::NotAFeed { what: Found::Json });
-    }
-    let feed_rs::Feed {
-        title,
-        links,
-        language,
-        rights,
-        ttl,
-        authors,
-        entries,
-        ..
-    } = feed;
-    let site = site(&links, format, source.url);
+    let format = feed.format;
+    let site = site(&feed.links, source.url);
     let context = entry::Context {
-        format,
         feed_url: source.url,
         site: site.as_ref(),
-        language: language.as_deref().and_then(language_tag),
-        licence: entry::licence(&links, rights.as_ref()),
-        authors: &authors,
+        language: feed.language.as_deref().and_then(language_tag),
+        licence: entry::licence(&feed.links, feed.rights.as_deref()),
+        authors: &feed.authors,
     };
-    let mut origins = if names_sources {
-        origin::sources(&xml)
-    } else {
-        Vec::new()
-    };
-    let read: Vec<(RawEntry, entry::Dates)> = entries
+    let (mut entries, dates): (Vec<RawEntry>, Vec<entry::Dates>) = feed
+        .entries
         .into_iter()
-        .enumerate()
-        .map(|(at, raw)| RawEntry::read(raw, origins.get_mut(at).and_then(Option::take), &context))
-        .collect();
-    let dates: Vec<entry::Dates> = read.iter().map(|(_, dates)| *dates).collect();
-    let mut entries: Vec<RawEntry> = read.into_iter().map(|(entry, _)| entry).collect();
-    note_entries(&mut problems, format, &entries, &dates);
+        .map(|entry| RawEntry::read(entry, &context))
+        .unzip();
+    note_entries(&mut problems, &entries, &dates);
     let shared = make_unique(&mut entries);
-    problems.extend(Problem::of_entries(
-        "duplicate-guid",
-        Severity::Warning,
-        &shared,
-        "Several posts have the same guid, id or link, so readers may show only one of them; we told them apart by \
-         what else they say.",
-        "Give each post a guid of its own that never changes.",
-    ));
+    problems.extend(problem::DUPLICATE_GUID.of_entries(&shared));
+    problems.sort_by_key(|problem| problem.severity);
     Ok(Document {
         format,
-        title: title.and_then(|title| plain_title(&title.content, entry::is_markup(format, &title))),
+        title: feed
+            .title
+            .and_then(|title| plain_title(title.as_str(), title.is_html())),
         language: context.language.clone(),
-        ttl: ttl.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
-        cadence: cadence(&xml),
+        ttl: feed
+            .ttl
+            .map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
+        cadence: match format {
+            Format::Json => Cadence::default(),
+            _ => cadence(text),
+        },
         site,
         problems,
         entries,
     })
 }
 
-fn note_entries(problems: &mut Vec<Problem>, format: Format, entries: &[RawEntry], dates: &[entry::Dates]) {
+fn note_entries(problems: &mut Vec<Problem>, entries: &[RawEntry], dates: &[entry::Dates]) {
     if entries.is_empty() {
-        problems.push(Problem::of_feed(
-            "empty-feed",
-            Severity::Warning,
-            "The feed has no posts.",
-            "Publish a post, or check that the blog's settings put posts into the feed.",
-        ));
+        problems.push(problem::EMPTY_FEED.of_feed());
     }
     let with = |wanted: entry::Dates| -> Vec<usize> {
         (1..=dates.len())
@@ -212,42 +176,11 @@ fn note_entries(problems: &mut Vec<Problem>, format: Format, entries: &[RawEntry
             .collect()
     };
     let found = [
-        Problem::of_entries(
-            "date-unreadable",
-            Severity::Warning,
-            &with(entry::Dates::Unreadable),
-            "The date cannot be read, or its year is absurd; the post counts as undated.",
-            "Write dates like “Mon, 05 Oct 2026 09:00:00 +0100” in RSS and “2026-10-05T09:00:00+01:00” in Atom.",
-        ),
-        Problem::of_entries(
-            "date-without-zone",
-            Severity::Warning,
-            &with(entry::Dates::Zoneless),
-            "The date names no time zone; we read it as the time in Britain.",
-            "End the date with its zone: “+0100” in summer and “+0000” in winter in RSS, “+01:00” and “Z” in Atom.",
-        ),
-        Problem::of_entries(
-            "no-date",
-            Severity::Warning,
-            &with(entry::Dates::Missing),
-            "The post has no date; it counts as published when we first saw it.",
-            "Add pubDate to each item in RSS, published to each entry in Atom.",
-        ),
-        Problem::of_entries(
-            "no-link",
-            Severity::Warning,
-            &numbers(entries, |entry| entry.link.is_none()),
-            "The post has no web address, so nobody can be sent to it.",
-            "Add a link to each post, beginning with https://.",
-        ),
-        Problem::of_entries(
-            "no-guid",
-            Severity::Info,
-            // RSS 1.0 has rdf:about instead, which feed-rs reads over.
-            &numbers(entries, |entry| format != Format::Rss1 && !entry.has_guid()),
-            "The post has no guid or id; we know it by its link, or by its words if there is none.",
-            "Give each post a guid (RSS) or id (Atom, JSON Feed) that never changes.",
-        ),
+        problem::DATE_UNREADABLE.of_entries(&with(entry::Dates::Unreadable)),
+        problem::DATE_WITHOUT_ZONE.of_entries(&with(entry::Dates::Zoneless)),
+        problem::NO_DATE.of_entries(&with(entry::Dates::Missing)),
+        problem::NO_LINK.of_entries(&numbers(entries, |entry| entry.link.is_none())),
+        problem::NO_GUID.of_entries(&numbers(entries, |entry| !entry.has_guid())),
     ];
     problems.extend(found.into_iter().flatten());
 }
@@ -260,17 +193,11 @@ fn numbers(entries: &[RawEntry], has: impl Fn(&RawEntry) -> bool) -> Vec<usize> 
 }
 
 /// The blog's address: the alternate link of Atom, `link` of RSS, `home_page_url` of JSON Feed.
-fn site(links: &[feed_rs::Link], format: Format, feed_url: Option<&Url>) -> Option<Url> {
+fn site(links: &[Link], feed_url: Option<&Url>) -> Option<Url> {
     links
         .iter()
-        .filter(|link| {
-            link.rel
-                .as_deref()
-                .is_none_or(|rel| rel == "alternate" && format == Format::Atom)
-        })
-        .filter_map(|link| entry::web_address(&link.href, feed_url))
-        // A JSON Feed without a home page has nothing but its own address here.
-        .find(|url| format != Format::Json || Some(url) != feed_url)
+        .filter(|link| link.rel.is_none())
+        .find_map(|link| entry::web_address(&link.href, feed_url))
 }
 
 /// A language tag in the customary case (RFC 5646 section 2.1.1): `en-GB`.
@@ -302,6 +229,7 @@ pub(crate) fn language_tag(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Severity;
 
     fn read_bytes(body: &[u8]) -> Result<Document, ReadError> {
         read(&Source {
@@ -351,10 +279,8 @@ mod tests {
             "<author>Zoë—zoe@example.org (Zoë)</author>",
             "<itunes:duration>99999999999999999999999</itunes:duration>",
         ] {
-            match read_bytes(rss(item).as_bytes()) {
-                Ok(document) => assert_eq!(document.entries.len(), 1),
-                Err(error) => assert!(matches!(error, ReadError::Panicked { .. }), "{error}"),
-            }
+            let document = read_bytes(rss(item).as_bytes()).unwrap();
+            assert_eq!(document.entries.len(), 1, "{item}");
         }
     }
 
@@ -374,8 +300,40 @@ mod tests {
             assert!(error.to_string().contains(what), "{body}: {error}");
             assert_eq!(error.to_problem().severity, Severity::Error);
         }
-        let error = read_bytes(b"<rss version='2.0'><channel><item><title>One</channel>").unwrap_err();
-        assert!(matches!(&error, ReadError::Malformed { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_breaks_off_is_read_so_far_and_changes_nothing_known() {
+        let whole = b"<rss version='2.0'><channel><item><guid>1</guid><title>One</title><description>All of it</description></item>\
+                      <item><guid>2</guid><title>Two</title></item></channel></rss>";
+        let document = read_bytes(whole).unwrap();
+        assert!(
+            document
+                .problems
+                .iter()
+                .all(|problem| problem.severity != Severity::Error)
+        );
+        let end = whole.windows(3).position(|found| found == b" of").unwrap();
+        let cut = read_bytes(&whole[..end]).unwrap();
+        assert_eq!(cut.problems[0].code, "truncated");
+        assert_eq!(cut.problems[0].severity, Severity::Error);
+        assert_eq!(cut.entries.len(), 1);
+        let known: Vec<model::KnownEntry> = (0..)
+            .zip(&document.entries)
+            .map(|(id, entry)| model::KnownEntry {
+                id,
+                source_id: entry.source_id.clone(),
+                link_key: None,
+                fingerprint: entry.fingerprint(),
+                substance: String::new(),
+                withdrawn: false,
+            })
+            .collect();
+        assert_eq!(
+            crate::match_entries(&known, &cut.entries),
+            [crate::Match::Nothing]
+        );
+        assert_eq!(crate::match_entries(&[], &cut.entries), [crate::Match::New]);
     }
 
     #[test]

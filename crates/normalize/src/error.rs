@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::problem::{Problem, Severity};
+use crate::problem::{self, Problem};
 
 /// What stood where a feed should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,29 +68,19 @@ pub enum ReadError {
         /// What the parser says.
         reason: String,
     },
-    /// The parser panicked on it.
-    #[error(
-        "the feed holds something that our reader cannot take: {reason}; check it at https://validator.w3.org/feed/"
-    )]
-    Panicked {
-        /// What the panic said.
-        reason: String,
-    },
 }
 
 impl ReadError {
     /// The error as a problem of the feed, for a report.
     pub fn to_problem(&self) -> Problem {
         match self {
-            Self::NotAFeed { what } => {
-                Problem::of_feed("not-a-feed", Severity::Error, what.to_string(), what.remedy())
+            Self::NotAFeed { what } => Problem {
+                fix: what.remedy().to_owned(),
+                ..problem::NOT_A_FEED.of_feed_saying(what.to_string())
+            },
+            Self::Malformed { reason } => {
+                problem::UNREADABLE.of_feed_saying(format!("the feed is broken and cannot be read: {reason}"))
             }
-            Self::Malformed { reason } | Self::Panicked { reason } => Problem::of_feed(
-                "unreadable",
-                Severity::Error,
-                format!("the feed is broken and cannot be read: {reason}"),
-                "check it at https://validator.w3.org/feed/ and mend what it names",
-            ),
         }
     }
 }

@@ -25,6 +25,9 @@ pub enum Match {
     Same(i64),
     /// The known entry with this number, otherwise than it was.
     Changed(i64),
+    /// Nothing to keep: the entry says nothing at all, or only what another in the same document says; or the
+    /// document broke off in it and it was known whole.
+    Nothing,
 }
 
 /// The key of an entry that the store has not seen: 16 characters of `[a-z2-7]`, the same for the same feed and
@@ -43,13 +46,14 @@ pub fn entry_key(feed_url: &str, source_id: &str) -> String {
 
 /// Matches what a poll found with what is known of the feed, withdrawn entries included: by identity; else by
 /// link, where it stands once on either side and the feed no longer has the known identity (new guids, a move to
-/// https); else, without guid and link, by two of title, content and date. One known entry matches one found
-/// entry at most. The answers stand in the order of `found`.
+/// https); else by its words, under the same rule (a permalink that was edited, a blog that moved); else, without
+/// guid and link, by two of title, content and date. One known entry matches one found entry at most. The answers stand in the order of `found`.
 pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
     let by_id: HashMap<&str, &KnownEntry> = known
         .iter()
         .map(|entry| (entry.source_id.as_str(), entry))
         .collect();
+    let fingerprints: Vec<String> = found.iter().map(RawEntry::fingerprint).collect();
     let mut partners: Vec<Option<&KnownEntry>> = found
         .iter()
         .map(|entry| by_id.get(entry.source_id.as_str()).copied())
@@ -82,19 +86,50 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
                 .and_then(|key| *known_links.get(key)?)
                 .filter(|known| !found_ids.contains(known.source_id.as_str()));
         }
+        match_words(&gone, &fingerprints, &mut partners);
         match_hashed(&gone, found, &mut partners);
     }
+    let mut seen = HashSet::new();
     found
         .iter()
+        .zip(&fingerprints)
         .zip(partners)
-        .map(|(entry, partner)| match partner {
+        .map(|((entry, fingerprint), partner)| match partner {
+            _ if entry.says_nothing() || !seen.insert(entry.source_id.as_str()) => Match::Nothing,
             None => Match::New,
-            Some(known) if known.fingerprint == entry.fingerprint && known.source_id == entry.source_id => {
+            Some(_) if entry.is_partial() => Match::Nothing,
+            Some(known) if known.fingerprint == *fingerprint && known.source_id == entry.source_id => {
                 Match::Same(known.id)
             }
             Some(known) => Match::Changed(known.id),
         })
         .collect()
+}
+
+/// Matches entries that say word for word what one says that is gone.
+fn match_words<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [Option<&'k KnownEntry>]) {
+    let taken: HashSet<i64> = partners.iter().flatten().map(|known| known.id).collect();
+    let known_words = unique(
+        gone.iter()
+            .filter(|known| !taken.contains(&known.id))
+            .filter_map(|known| Some((words(&known.fingerprint)?, *known))),
+    );
+    let found_words = unique(found.iter().filter_map(|print| Some((words(print)?, print))));
+    for (fingerprint, partner) in found.iter().zip(partners) {
+        if partner.is_none() {
+            *partner = words(fingerprint)
+                .filter(|&words| found_words.get(words).is_some_and(Option::is_some))
+                .and_then(|words| *known_words.get(words)?);
+        }
+    }
+}
+
+/// The part of a fingerprint that speaks of the words; `None` if they are too few.
+fn words(fingerprint: &str) -> Option<&str> {
+    fingerprint
+        .split_once('-')
+        .map(|(_, words)| words)
+        .filter(|words| !words.is_empty())
 }
 
 /// Matches edited entries that have nothing but their words and date.
@@ -160,9 +195,9 @@ pub(crate) fn hashed_id(parts: [Option<&str>; 3]) -> String {
 
 /// Makes identities unique within a document: one that stands more than once (a guid shared by all) gets the link
 /// for all of them, so that it stays the same when entries come and go; if that does not tell them apart, the
-/// fingerprint too. Returns the entries, counted from 1, whose guid or link stood more than once; exact
-/// duplicates are left out of `entries`.
-pub(crate) fn make_unique(entries: &mut Vec<RawEntry>) -> Vec<usize> {
+/// fingerprint too. Exact duplicates keep the identity that they share. Returns the entries, counted from 1, whose
+/// guid or link stood more than once.
+pub(crate) fn make_unique(entries: &mut [RawEntry]) -> Vec<usize> {
     let repeated = |entries: &[RawEntry]| -> Vec<usize> {
         let mut counts: HashMap<&str, u32> = HashMap::with_capacity(entries.len());
         for entry in entries {
@@ -186,10 +221,8 @@ pub(crate) fn make_unique(entries: &mut Vec<RawEntry>) -> Vec<usize> {
         }
         for at in repeated(entries) {
             let entry = &mut entries[at];
-            entry.source_id = format!("{}\n{}", entry.source_id, entry.fingerprint);
+            entry.source_id = format!("{}\n{}", entry.source_id, entry.fingerprint());
         }
-        let mut seen = HashSet::new();
-        entries.retain(|entry| seen.insert(entry.source_id.clone()));
     }
     shared.into_iter().map(|at| at + 1).collect()
 }
@@ -255,7 +288,7 @@ mod tests {
                 id: id as i64,
                 source_id: entry.source_id.clone(),
                 link_key: entry.link_key.clone(),
-                fingerprint: entry.fingerprint.clone(),
+                fingerprint: entry.fingerprint(),
                 substance: String::new(),
                 withdrawn: false,
             })
@@ -326,7 +359,9 @@ mod tests {
             [Match::Same(1), Match::Same(0)]
         );
         // The very same entry twice is one.
-        assert_eq!(rss(&[items[0], items[0]]).len(), 1);
+        let twice = rss(&[items[0], items[0]]);
+        assert_eq!(twice[0].source_id, twice[1].source_id);
+        assert_eq!(match_entries(&[], &twice), [Match::New, Match::Nothing]);
     }
 
     #[test]

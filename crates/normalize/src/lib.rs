@@ -7,29 +7,40 @@
 //! [`read`] is the cheap half and runs on every poll that brought a body; [`RawEntry::finish`] is the dear half
 //! (sanitiser, plain text, summary, topics) and runs only for entries that [`match_entries`] calls new or changed.
 //!
-//! To teach it a further breakage of feeds, see `repair`; a further date, `dates`; a further format feed-rs does
-//! not know, turn it into one that it does in `repair`.
+//! The path of the bytes: `decode` makes text of them. XML in which `repair` finds nothing to mend goes to feed-rs
+//! (`library`); all other XML is split by `xml`, put together by `reader`, one entry at a time, and understood by
+//! `dialect`; JSON Feed is `json_feed`'s. Whoever read it, `parse` names what came out, and `document`, `entry`
+//! and `identity` judge it.
+//!
+//! To teach it a further breakage of feeds, see `xml` and `reader`; a further element or format, `dialect`; a further
+//! date, `dates`. What is mended is told: `problem`.
 
+mod base64;
 mod cadence;
 mod dates;
 mod decode;
+mod dialect;
 mod discover;
 mod document;
+mod element;
 mod entities;
 mod entry;
 mod error;
 mod evaluate;
 mod hashtag;
 mod identity;
-mod origin;
+mod json_feed;
+mod library;
 mod parse;
 mod post;
-mod problem;
+pub mod problem;
+mod reader;
 mod repair;
 mod sanitize;
 mod summary;
 mod tag;
 mod text;
+mod xml;
 
 pub use cadence::{Cadence, cadence};
 pub use discover::{Candidate, CandidateKind, discover};

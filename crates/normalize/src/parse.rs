@@ -1,45 +1,158 @@
-//! Calls feed-rs, so that whatever it does with hostile bytes ends here: an error with a reason, or a feed.
+//! Text to a feed in our own words, by whichever reader suits it: feed-rs for XML in which there is nothing to mend
+//! and nothing that it reads over, [`crate::dialect`] for all other XML, [`crate::json_feed`] for JSON Feed.
 //!
-//! It refuses to let the parser sanitise (it skips XHTML), make ids up, or read dates in its own way.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! What comes out is not judged: links may be relative or no links at all, texts may hold any markup.
 
 use chrono_tz::Tz;
-use feed_rs::model::Feed;
-use feed_rs::parser::{Builder, ParseFeedError};
 use url::Url;
 
-use crate::dates;
-use crate::error::{Found, ReadError};
+use crate::dates::FeedDate;
+use crate::document::Format;
+use crate::error::ReadError;
+use crate::problem::Problem;
+use crate::repair::{find_root, plain_entries};
+use crate::{dialect, json_feed, library};
 
-/// Parses XML from its root on, or a JSON Feed. Dates are packed ([`dates::unpack`]); an id that is missing is
-/// empty; links of XML feeds are resolved against `base` and `xml:base`.
-pub(crate) fn parse(text: &str, base: Option<&Url>, zone: Tz) -> Result<Feed, ReadError> {
-    let parser = Builder::new()
-        .base_uri(base)
-        .sanitize_content(false)
-        .id_generator(|_, _, _| String::new())
-        .timestamp_parser(move |text| dates::pack(text, zone))
-        .build();
-    // The parser owns all that it mutates and is dropped with the panic.
-    match catch_unwind(AssertUnwindSafe(|| parser.parse(text.as_bytes()))) {
-        Ok(Ok(feed)) => Ok(feed),
-        Ok(Err(ParseFeedError::JsonUnsupportedVersion(_))) => Err(ReadError::NotAFeed { what: Found::Json }),
-        Ok(Err(ParseFeedError::JsonSerde(error))) if error.is_data() && !text.contains("jsonfeed.org") => {
-            Err(ReadError::NotAFeed { what: Found::Json })
+/// A feed as its reader found it.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(crate) format: Format,
+    pub(crate) title: Option<Raw>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) language: Option<String>,
+    pub(crate) rights: Option<String>,
+    pub(crate) authors: Vec<String>,
+    /// RSS `ttl`, in minutes.
+    pub(crate) ttl: Option<u32>,
+    pub(crate) entries: Vec<Entry>,
+    /// What had to be mended on the way.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// An entry as its reader found it.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    /// `guid`, `id` or `rdf:about`; empty if there is none.
+    pub(crate) id: String,
+    pub(crate) links: Vec<Link>,
+    pub(crate) title: Option<Raw>,
+    pub(crate) summary: Option<Raw>,
+    pub(crate) content: Option<Raw>,
+    /// Where Atom content lies that is not in the feed.
+    pub(crate) content_src: Option<String>,
+    pub(crate) authors: Vec<String>,
+    pub(crate) categories: Vec<String>,
+    pub(crate) published: Option<FeedDate>,
+    pub(crate) updated: Option<FeedDate>,
+    pub(crate) rights: Option<String>,
+    pub(crate) language: Option<String>,
+    /// What `xml:base` says around the content.
+    pub(crate) base: Option<String>,
+    /// Pictures, best first.
+    pub(crate) pictures: Vec<String>,
+    /// Addresses of all that is attached.
+    pub(crate) media: Vec<String>,
+    /// What `source` names: the site of the feed that it was taken from, else that feed.
+    pub(crate) source: Option<String>,
+    /// Whether the document broke off in it.
+    pub(crate) partial: bool,
+}
+
+/// A link, resolved as far as the document tells.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) href: String,
+    /// Lower case; `None` for the plain link of RSS and for `alternate`.
+    pub(crate) rel: Option<String>,
+    pub(crate) kind: Option<String>,
+}
+
+/// Text as it stood in the feed.
+#[derive(Debug, Clone)]
+pub(crate) enum Raw {
+    Html(String),
+    Plain(String),
+}
+
+impl Raw {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Html(text) | Self::Plain(text) => text,
         }
-        Ok(Err(error)) => Err(ReadError::Malformed {
-            reason: error.to_string(),
-        }),
-        Err(panic) => {
-            let reason = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no reason given");
-            Err(ReadError::Panicked {
-                reason: reason.chars().take(200).collect(),
-            })
+    }
+
+    pub(crate) fn is_html(&self) -> bool {
+        matches!(self, Self::Html(_))
+    }
+}
+
+/// Reads a document that lies at `url`; dates without a zone are in `zone`.
+pub(crate) fn parse(text: &str, url: Option<&Url>, zone: Tz) -> Result<Feed, ReadError> {
+    if text.starts_with(['{', '[']) {
+        return json_feed::read(text, zone);
+    }
+    let root = find_root(text)?;
+    if let Some(entries) = plain_entries(text, &root)
+        && let Some(feed) = library::read(&text[root.start..], root.format, url, zone)
+        && feed.entries.len() == entries
+    {
+        return Ok(feed);
+    }
+    Ok(dialect::read(text, &root, url, zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// What both readers make of a document in which there is nothing to mend; `None` if there is.
+    fn both(text: &str) -> Option<[String; 2]> {
+        let url = Url::parse("https://blog.example/feed").unwrap();
+        let zone = chrono_tz::Europe::London;
+        let root = find_root(text).ok()?;
+        plain_entries(text, &root)?;
+        let library = library::read(&text[root.start..], root.format, Some(&url), zone)?;
+        let dialect = dialect::read(text, &root, Some(&url), zone);
+        Some([library, dialect].map(|feed| format!("{feed:#?}")))
+    }
+
+    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                files(&path, found);
+            } else {
+                found.push(path);
+            }
         }
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests may read feeds that the repository does not carry"
+    )]
+    fn both_readers_say_the_same_of_a_plain_feed() {
+        let mut found = Vec::new();
+        files(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"),
+            &mut found,
+        );
+        if let Ok(shared) = std::env::var("VOICE_TEST_SHARED") {
+            files(&Path::new(&shared).join("blogs"), &mut found);
+        }
+        let mut compared = 0;
+        for path in found {
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            if let Some([library, dialect]) = both(&text) {
+                assert_eq!(library, dialect, "{}", path.display());
+                compared += 1;
+            }
+        }
+        assert!(compared >= 1, "no fixture is plain");
     }
 }

@@ -1,78 +1,36 @@
-//! Breakages that every reader meets and feed-rs does not forgive, mended in one pass over the text: junk and
-//! declarations around the root, odd versions and namespaces of the root, bare `&` and `<`, HTML's named
-//! characters, control characters.
+//! What there is to repair in a feed: where its root is, whether anything in it needs mending at all, and the words
+//! in which a blogger is told of what was mended.
 //!
-//! What is clean is borrowed, not copied. This is the place for every further repair of XML: [`mend_root`] for
-//! what the root decides, [`Mender::markup`] for what a tag decides. It never drops an entry and never invents one.
+//! XML in which nothing is wrong or out of the ordinary goes to feed-rs as it stands ([`plain_entries`]); all other
+//! XML is read by [`crate::dialect`], which mends as it reads.
 
-use std::borrow::Cow;
+use memchr::{memchr_iter, memchr2, memmem};
 
 use crate::document::Format;
-use crate::entities::{Reference, named, numbered, reference};
+use crate::element::local;
+use crate::entities::{Reference, numbered, reference};
 use crate::error::{Found, ReadError};
-use crate::problem::{Problem, Severity};
+use crate::problem::{self, Kind, Problem};
+use crate::xml::{Flaw, Mended, name_at};
 
-/// XML that feed-rs takes, from the root element on.
-pub(crate) struct Repaired<'a> {
-    pub(crate) xml: Cow<'a, str>,
+/// The element that opens a feed.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// Offset in the text; what stands before it (declaration, document type, a PHP warning) decides nothing once
+    /// the text is decoded.
+    pub(crate) start: usize,
+    /// Past its tag.
+    end: usize,
     pub(crate) format: Format,
-    pub(crate) problem: Option<Problem>,
-    /// Whether a `source` element stands in it, for [`crate::origin::sources`].
-    pub(crate) names_sources: bool,
+    pub(crate) junk_before: bool,
 }
 
-/// Finds the feed in `text` and mends it.
+/// The first element that opens a feed, past whatever precedes it.
 ///
 /// # Errors
 ///
 /// [`ReadError::NotAFeed`] if no element opens a feed.
-pub(crate) fn repair(text: &str) -> Result<Repaired<'_>, ReadError> {
-    let root = find_root(text)?;
-    // From the root on: what stands before it (declaration, document type, a PHP warning) decides nothing once
-    // the text is decoded, and a declaration that names another encoding makes the parser panic.
-    let body = &text[root.start..];
-    let mut mender = Mender::new(text, root.start);
-    if root.junk_before {
-        mender.note(0, "text before the feed");
-    }
-    let (format, tag) = mend_root(&text[root.start..root.end], &root.name);
-    let cleaned = without_controls(body);
-    if let Cow::Owned(_) = cleaned {
-        mender.note(root.start, "control characters");
-    }
-    let xml = match mender.mend(&cleaned) {
-        Some(xml) => Cow::Owned(xml),
-        None => cleaned,
-    };
-    let xml = match tag {
-        // The mender may have changed the root's own tag; its end is the first ">" outside quotes in either.
-        Some(tag) => {
-            let (rest, closing) = match root.name.as_str() {
-                "channel" => (&xml[..], "</rss>"),
-                _ => (&xml[tag_end(&xml, 0)..], ""),
-            };
-            Cow::Owned([tag.as_str(), rest, closing].concat())
-        }
-        None => xml,
-    };
-    Ok(Repaired {
-        xml,
-        format,
-        problem: mender.problem(),
-        names_sources: mender.names_sources,
-    })
-}
-
-struct Root {
-    start: usize,
-    end: usize,
-    /// Local name, lower case.
-    name: String,
-    junk_before: bool,
-}
-
-/// The first element that opens a feed, past whatever precedes it.
-fn find_root(text: &str) -> Result<Root, ReadError> {
+pub(crate) fn find_root(text: &str) -> Result<Root, ReadError> {
     let mut at = 0;
     let mut junk_before = false;
     let mut first_element: Option<&str> = None;
@@ -99,14 +57,14 @@ fn find_root(text: &str) -> Result<Root, ReadError> {
                 end
             }
         } else {
-            let name = element_name(&rest[1..]);
-            let local = name.rsplit(':').next().unwrap_or(name).to_ascii_lowercase();
-            match local.as_str() {
-                "rss" | "feed" | "rdf" | "channel" | "entry" => {
+            let name = name_at(&rest[1..]);
+            match local(name).to_ascii_lowercase().as_str() {
+                root @ ("rss" | "rdf" | "feed" | "channel" | "entry" | "item") => {
+                    let end = tag_end(text, start);
                     return Ok(Root {
                         start,
-                        end: tag_end(text, start),
-                        name: local,
+                        end,
+                        format: format(root, &text[start..end]),
                         junk_before,
                     });
                 }
@@ -139,30 +97,28 @@ const HTML_ELEMENTS: [&str; 12] = [
     "a", "b", "br", "center", "div", "h1", "h2", "meta", "p", "script", "table", "title",
 ];
 
-/// The offset past the next `end`, or the end of the text. Looks for one byte first, which is several times as fast
-/// as looking for all of them.
-fn past(text: &str, from: usize, end: &str) -> usize {
-    let first = char::from(end.as_bytes()[0]);
-    let mut at = from.min(text.len());
-    while let Some(found) = text[at..].find(first) {
-        at += found;
-        if text[at..].starts_with(end) {
-            return at + end.len();
+/// The format that a root of this local name, in lower case, and this tag announces.
+fn format(name: &str, tag: &str) -> Format {
+    let namespace = attribute(tag, "xmlns").unwrap_or_default();
+    match name {
+        "feed" | "entry" => Format::Atom,
+        "rdf" if tag.contains("netscape.com/rdf/") => Format::Rss0,
+        "rdf" => Format::Rss1,
+        "rss" if attribute(tag, "version").is_some_and(|version| version.trim().starts_with('0')) => {
+            Format::Rss0
         }
-        at += 1;
+        "channel" if namespace.contains("purl.org/net/rss1.1") => Format::Rss1,
+        "channel" if attribute(&tag.to_ascii_lowercase(), "href").is_some() => Format::Cdf,
+        // A channel or an item that lost what was around it.
+        _ => Format::Rss2,
     }
-    text.len()
 }
 
-fn element_name(rest: &str) -> &str {
-    let end = rest
-        .find(|c: char| c.is_whitespace() || matches!(c, '>' | '/' | '<' | '='))
-        .unwrap_or(rest.len());
-    if rest.starts_with(|c: char| c.is_alphabetic() || c == '_') {
-        &rest[..end]
-    } else {
-        ""
-    }
+/// The offset past the next `end`, or the end of the text.
+fn past(text: &str, from: usize, end: &str) -> usize {
+    text[from.min(text.len())..]
+        .find(end)
+        .map_or(text.len(), |found| from + found + end.len())
 }
 
 /// The offset past the `>` that ends the tag at `start`; quotes are respected.
@@ -179,8 +135,8 @@ fn tag_end(text: &str, start: usize) -> usize {
     text.len()
 }
 
-/// Where the value of an attribute lies in a tag, quotes excluded.
-fn attribute(tag: &str, name: &str) -> Option<std::ops::Range<usize>> {
+/// The value of an attribute in a tag.
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
     let mut from = 0;
     while let Some(found) = tag[from..].find(name) {
         let at = from + found;
@@ -190,339 +146,318 @@ fn attribute(tag: &str, name: &str) -> Option<std::ops::Range<usize>> {
             continue;
         }
         let value = rest[1..].trim_start();
-        let start = tag.len() - value.len() + 1;
         let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-        let length = tag[start..].find(quote)?;
-        return Some(start..start + length);
+        return value[1..].split(quote).next();
     }
     None
 }
 
-/// The format that a root announces, and the root as feed-rs knows it, where it differs.
-fn mend_root(tag: &str, name: &str) -> (Format, Option<String>) {
-    const ATOM: &str = "http://www.w3.org/2005/Atom";
-    const RSS1: &str = "http://purl.org/rss/1.0/";
-    let replace =
-        |range: std::ops::Range<usize>, with: &str| [&tag[..range.start], with, &tag[range.end..]].concat();
-    let namespace = attribute(tag, "xmlns");
-    let stated = namespace.clone().map(|range| &tag[range]);
-    match name {
-        // A channel that lost its <rss>.
-        "channel" => (Format::Rss2, Some("<rss version=\"2.0\">".to_owned())),
-        "rdf" => match (stated, namespace) {
-            // RSS 0.90 is RSS 1.0 under another name.
-            (Some(uri), Some(range)) if uri.contains("netscape.com/rdf/") => {
-                (Format::Rss0, Some(replace(range, RSS1)))
-            }
-            _ => (Format::Rss1, None),
-        },
-        // Atom 0.3 and misspelt namespaces.
-        "feed" | "entry" => match (stated, namespace) {
-            (Some(uri), Some(range)) if uri != ATOM => (Format::Atom, Some(replace(range, ATOM))),
-            _ => (Format::Atom, None),
-        },
-        _ => {
-            let version = attribute(tag, "version");
-            let stated_version = version.clone().map(|range| tag[range].trim());
-            let format = if stated_version.is_some_and(|version| version.starts_with('0')) {
-                Format::Rss0
-            } else {
-                Format::Rss2
-            };
-            // RSS has no namespace of its own, whatever userland.com once said.
-            let foreign = stated.is_some_and(|uri| uri != RSS1);
-            if !foreign && matches!(stated_version, Some("2.0" | "" | "0.91" | "0.92")) {
-                return (format, None);
-            }
-            let mut tag = tag.to_owned();
-            if let Some(range) = attribute(&tag, "xmlns").filter(|_| foreign) {
-                tag.replace_range(range, RSS1);
-            }
-            let known = if format == Format::Rss0 { "0.92" } else { "2.0" };
-            match attribute(&tag, "version") {
-                Some(range) => tag.replace_range(range, known),
-                None => tag.insert_str(
-                    1 + element_name(&tag[1..]).len(),
-                    &format!(" version=\"{known}\""),
-                ),
-            }
-            (format, Some(tag))
-        }
-    }
-}
+const ATOM: &str = "http://www.w3.org/2005/Atom";
 
-/// Leaves out the control characters that XML 1.0 forbids (section 2.2).
-fn without_controls(text: &str) -> Cow<'_, str> {
-    let forbidden = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
+/// The namespaces that feed-rs knows, by the prefix they have by custom.
+const NAMESPACES: [(&str, &str); 8] = [
+    ("xmlns", ATOM),
+    ("xmlns:atom", ATOM),
+    ("xmlns:content", "http://purl.org/rss/1.0/modules/content/"),
+    ("xmlns:dc", "http://purl.org/dc/elements/1.1/"),
+    ("xmlns:itunes", "http://www.itunes.com/dtds/podcast-1.0.dtd"),
+    ("xmlns:media", "http://search.yahoo.com/mrss/"),
+    ("xmlns:wfw", "http://wellformedweb.org/CommentAPI/"),
+    ("xmlns:podcast", "https://podcastindex.org/namespace/1.0"),
+];
+
+/// Elements that hold others.
+const CONTAINERS: [&str; 13] = [
+    "channel",
+    "item",
+    "entry",
+    "author",
+    "contributor",
+    "image",
+    "textInput",
+    "skipHours",
+    "skipDays",
+    "media:group",
+    "media:content",
+    "itunes:owner",
+    "itunes:category",
+];
+
+/// Elements that hold text alone, and that feed-rs reads or nobody needs.
+const LEAVES: [&str; 63] = [
+    "title",
+    "author",
+    "link",
+    "description",
+    "pubDate",
+    "guid",
+    "category",
+    "dc:creator",
+    "content:encoded",
+    "comments",
+    "wfw:commentRss",
+    "slash:comments",
+    "id",
+    "updated",
+    "published",
+    "content",
+    "summary",
+    "name",
+    "uri",
+    "email",
+    "enclosure",
+    "media:thumbnail",
+    "media:credit",
+    "media:rating",
+    "atom:link",
+    "language",
+    "copyright",
+    "managingEditor",
+    "webMaster",
+    "lastBuildDate",
+    "generator",
+    "docs",
+    "cloud",
+    "rating",
+    "ttl",
+    "url",
+    "width",
+    "height",
+    "hour",
+    "day",
+    "sy:updatePeriod",
+    "sy:updateFrequency",
+    "sy:updateBase",
+    "feedburner:info",
+    "feedburner:origLink",
+    "feedburner:emailServiceId",
+    "feedburner:feedburnerHostname",
+    "feedburner:feedFlare",
+    "atom10:link",
+    "pingback:server",
+    "pingback:target",
+    "trackback:ping",
+    "thr:total",
+    "thr:in-reply-to",
+    "post-id",
+    "icon",
+    "logo",
+    "rights",
+    "subtitle",
+    "opensearch:totalResults",
+    "opensearch:startIndex",
+    "opensearch:itemsPerPage",
+    "georss:point",
+];
+
+/// Leaves that name people.
+const PEOPLE: [&str; 6] = [
+    "author",
+    "dc:creator",
+    "managingEditor",
+    "webMaster",
+    "name",
+    "email",
+];
+
+/// How many entries stand in XML in which there is nothing to mend and nothing that feed-rs reads over; `None` if
+/// there is.
+pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
+    let tag = &text[root.start..root.end];
+    let name = name_at(&tag[1..]);
+    let is_plain_root = match name {
+        "rss" => {
+            attribute(tag, "xmlns").is_none()
+                && matches!(attribute(tag, "version"), Some("2.0" | "0.91" | "0.92"))
+        }
+        "feed" => attribute(tag, "xmlns") == Some(ATOM),
+        _ => false,
+    };
+    let is_declared =
+        |(prefix, uri): &(&str, &str)| attribute(tag, prefix).is_none_or(|stated| stated == *uri);
+    if !is_plain_root || root.junk_before || tag.contains("xml:base") || !NAMESPACES.iter().all(is_declared) {
+        return None;
+    }
     // In blocks without an early way out, so that the compiler can compare many bytes at once.
-    let clean = text
-        .as_bytes()
-        .chunks(4096)
-        .all(|block| !block.iter().fold(false, |found, &byte| found | forbidden(byte)));
-    if clean {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(
-            text.chars()
-                .filter(|&c| !(c.is_ascii() && forbidden(c as u8)))
-                .collect(),
-        )
+    let forbidden = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let is_clean = |block: &[u8]| !block.iter().fold(false, |found, &byte| found | forbidden(byte));
+    if !text.as_bytes().chunks(4_096).all(is_clean) {
+        return None;
     }
-}
-
-/// Copies text with its breakages mended; copies nothing while there are none.
-struct Mender<'a> {
-    document: &'a str,
-    root: usize,
-    first: Option<(usize, &'static str)>,
-    others: usize,
-    out: String,
-    copied: usize,
-    names_sources: bool,
-}
-
-impl<'a> Mender<'a> {
-    fn new(document: &'a str, root: usize) -> Self {
-        Self {
-            document,
-            root,
-            first: None,
-            others: 0,
-            out: String::new(),
-            copied: 0,
-            names_sources: false,
-        }
-    }
-
-    /// Remembers what was mended; only the first is named, with its line.
-    fn note(&mut self, at: usize, what: &'static str) {
-        if self.first.is_none() {
-            self.first = Some((at, what));
-        } else {
-            self.others += 1;
-        }
-    }
-
-    fn replace(&mut self, text: &str, at: usize, length: usize, with: &str) {
-        self.out.push_str(&text[self.copied..at]);
-        self.out.push_str(with);
-        self.copied = at + length;
-    }
-
-    /// The mended text, or `None` if there was nothing to mend.
-    fn mend(&mut self, text: &str) -> Option<String> {
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while let Some(found) = bytes[at..].iter().position(|&byte| byte == b'<' || byte == b'&') {
-            at += found;
-            at = if bytes[at] == b'&' {
-                self.ampersand(text, at)
-            } else {
-                self.markup(text, at)
-            };
-        }
-        if self.copied == 0 {
+    let bytes = text.as_bytes();
+    let mut open: Vec<&str> = vec![name];
+    // Where the text of the open leaf begins.
+    let mut leaf = None;
+    let mut entries = 0;
+    let mut at = root.start + plain_tag(&text[root.start..])?;
+    loop {
+        let Some(found) = memchr2(b'<', b'&', &bytes[at..]) else {
+            return (open.is_empty() && text[at..].trim().is_empty()).then_some(entries);
+        };
+        if open.is_empty() && !text[at..at + found].trim().is_empty() {
             return None;
         }
-        self.out.push_str(&text[self.copied..]);
-        Some(std::mem::take(&mut self.out))
-    }
-
-    /// Mends the reference at `at`; returns where to go on.
-    fn ampersand(&mut self, text: &str, at: usize) -> usize {
-        match reference(&text[at..]) {
-            Reference::Named("amp" | "lt" | "gt" | "quot" | "apos", length) => at + length,
-            Reference::Named(name, length) => {
-                self.note(
-                    self.root + at,
-                    "an HTML character like “&nbsp;”, which XML does not know",
-                );
-                match named(name) {
-                    Some(c) => self.replace(text, at, length, c.encode_utf8(&mut [0; 4])),
-                    None => self.replace(text, at, 1, "&amp;"),
-                }
-                at + length
-            }
-            Reference::Numbered(number, length) => {
-                let c = numbered(number);
-                if c.is_none_or(|c| c as u32 != number) {
-                    self.note(self.root + at, "a reference to a control character");
-                    self.replace(text, at, length, &c.map(String::from).unwrap_or_default());
-                }
-                at + length
-            }
-            Reference::None => {
-                self.note(self.root + at, "a bare “&”");
-                self.replace(text, at, 1, "&amp;");
-                at + 1
-            }
-        }
-    }
-
-    /// Steps over the markup at `at` or mends it; returns where to go on.
-    fn markup(&mut self, text: &str, at: usize) -> usize {
+        at += found;
         let rest = &text[at..];
-        match rest.as_bytes().get(1) {
-            Some(b'!') if rest.starts_with("<![CDATA[") => past(text, at, "]]>"),
-            Some(b'!') if rest.starts_with("<!--") => past(text, at + 4, "-->"),
-            Some(b'?') => {
-                let end = past(text, at, "?>");
-                // A second declaration would switch the parser to another encoding.
-                if rest.starts_with("<?xml") {
-                    self.note(self.root + at, "an XML declaration inside the feed");
-                    self.replace(text, at, end - at, "");
+        match bytes.get(at + 1) {
+            _ if bytes[at] == b'&' => at += plain_reference(rest)?,
+            Some(b'/') => {
+                let name = open.pop()?;
+                let end = rest[2..].strip_prefix(name)?.trim_start();
+                // The library panics on letters beyond ASCII beside an address of mail.
+                let said = leaf.take().map_or("", |start| &text[start..at]);
+                if PEOPLE.contains(&name) && said.contains('@') && !said.is_ascii() {
+                    return None;
                 }
-                end
+                at += rest.len() - end.strip_prefix('>')?.len();
             }
-            Some(b'/' | b'!' | b'_' | b':' | 0x80..) => at + 1,
-            Some(byte) if byte.is_ascii_alphabetic() => {
-                self.names_sources |= rest.starts_with("<source") || rest.starts_with("<atom:source");
-                at + 1
+            Some(b'!') if rest.starts_with("<![CDATA[") => {
+                at += memmem::find(rest.as_bytes(), b"]]>")? + 3;
             }
+            Some(b'!') if rest.starts_with("<!--") => at += rest[4..].find("-->")? + 7,
             _ => {
-                self.note(self.root + at, "a bare “<”");
-                self.replace(text, at, 1, "&lt;");
-                at + 1
+                let name = name_at(&rest[1..]);
+                // An author has a name in Atom, and is one in RSS.
+                let container =
+                    CONTAINERS.contains(&name) && (name != "author" || root.format == Format::Atom);
+                if leaf.is_some() || open.is_empty() || !(container || LEAVES.contains(&name)) {
+                    return None;
+                }
+                let length = plain_tag(rest)?;
+                let tag = &rest[..length];
+                // A picture of the item's own, which the library reads over.
+                let picture = name == "image" && open.last() != Some(&"channel");
+                // Atom links by attribute, RSS by text; who does otherwise is not understood.
+                let links = name != "link" || tag.contains("href=") == (root.format == Format::Atom);
+                // A relative permalink, of which the library keeps no attribute.
+                let relative =
+                    name == "guid" && tag.contains("=\"true") && !rest[length..].starts_with("http");
+                if relative
+                    || tag.contains("xml:")
+                    || tag.contains("xmlns")
+                    || tag.contains("xhtml")
+                    || picture
+                    || !links
+                {
+                    return None;
+                }
+                entries += usize::from(matches!(name, "item" | "entry"));
+                at += length;
+                if !tag.ends_with("/>") {
+                    open.push(name);
+                    leaf = (!container).then_some(at);
+                }
             }
         }
-    }
-
-    fn problem(&self) -> Option<Problem> {
-        let (at, what) = self.first?;
-        let before = &self.document.as_bytes()[..at.min(self.document.len())];
-        let line = before.split(|&byte| byte == b'\n').count();
-        let more = match self.others {
-            0 => String::new(),
-            1 => ", and one more breakage".to_owned(),
-            n => format!(", and {n} more breakages"),
-        };
-        Some(Problem {
-            code: "not-wellformed",
-            severity: Severity::Warning,
-            place: format!("line {line}"),
-            message: format!("The feed is not well-formed XML: {what}{more}. We mended it; other readers may refuse it."),
-            fix: "Let the blog software write titles and links into the feed: “&” as “&amp;”, “<” as “&lt;”, nothing \
-                  before the first “<”."
-                .to_owned(),
-        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mended(text: &str) -> String {
-        repair(text).unwrap().xml.into_owned()
+/// The length of a reference that XML knows by itself (section 4.6).
+fn plain_reference(rest: &str) -> Option<usize> {
+    // Escaped markup is full of these.
+    if rest.starts_with("&lt;") || rest.starts_with("&gt;") {
+        return Some(4);
     }
-
-    #[test]
-    fn clean_feeds_are_borrowed() {
-        for clean in [
-            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!-- c --><!DOCTYPE rss [<!ENTITY a \"b\">]>\n<rss version=\"2.0\"><channel><title>a &amp; b &#8217;</title><d><![CDATA[a & b < c &nbsp;]]></d></channel></rss>",
-            "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title>é</title></feed>",
-            "<rdf:RDF xmlns=\"http://purl.org/rss/1.0/\" xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"></rdf:RDF>",
-        ] {
-            let repaired = repair(clean).unwrap();
-            assert!(matches!(repaired.xml, Cow::Borrowed(_)), "{clean}");
-            assert_eq!(repaired.problem, None, "{clean}");
+    match reference(rest) {
+        Reference::Named("amp" | "lt" | "gt" | "quot" | "apos", length) => Some(length),
+        Reference::Numbered(number, length) if !(0x80..0xa0).contains(&number) => {
+            numbered(number).is_some().then_some(length)
         }
+        _ => None,
     }
+}
 
-    #[test]
-    fn characters_are_mended_outside_cdata_only() {
-        assert_eq!(
-            mended(
-                "<rss version='2.0'>R&D &nbsp;&rsquo;&bogus; a < b 1 <3 &#8;&#146;<![CDATA[R&D &nbsp; < ]]><a href='?a=1&b=2'/></rss>"
-            ),
-            "<rss version='2.0'>R&amp;D \u{a0}’&amp;bogus; a &lt; b 1 &lt;3 ’<![CDATA[R&D &nbsp; < ]]><a href='?a=1&amp;b=2'/></rss>",
-        );
-        assert_eq!(
-            mended("<rss version='2.0'>a\u{8}b\tc\u{0}</rss>"),
-            "<rss version='2.0'>ab\tc</rss>"
-        );
-        assert_eq!(
-            mended("<rss version='2.0'><a><?xml version='1.0' encoding='utf-16'?><?php x?></a></rss>"),
-            "<rss version='2.0'><a><?php x?></a></rss>"
-        );
-    }
-
-    #[test]
-    fn problems_name_the_line() {
-        let problem = repair("\n\n<rss version='2.0'>\nR&D & more</rss>")
-            .unwrap()
-            .problem
-            .unwrap();
-        assert_eq!(
-            (problem.code, problem.place.as_str()),
-            ("not-wellformed", "line 4")
-        );
-        assert!(problem.message.contains("one more"), "{}", problem.message);
-    }
-
-    #[test]
-    fn roots_that_feed_rs_refuses() {
-        for (text, format, root) in [
-            (
-                "<rss><channel/></rss>",
-                Format::Rss2,
-                "<rss version=\"2.0\"><channel/>",
-            ),
-            (
-                "<rss version=\"2.0.1\"><channel/></rss>",
-                Format::Rss2,
-                "<rss version=\"2.0\">",
-            ),
-            (
-                "<rss version='0.94'><channel/></rss>",
-                Format::Rss0,
-                "<rss version='0.92'>",
-            ),
-            (
-                "<rss version='2.0' xmlns='http://backend.userland.com/rss2'></rss>",
-                Format::Rss2,
-                "<rss version='2.0' xmlns='http://purl.org/rss/1.0/'>",
-            ),
-            (
-                "<channel><title>t</title></channel>",
-                Format::Rss2,
-                "<rss version=\"2.0\"><channel><title>",
-            ),
-            (
-                "<rdf:RDF xmlns='http://my.netscape.com/rdf/simple/0.9/'></rdf:RDF>",
-                Format::Rss0,
-                "<rdf:RDF xmlns='http://purl.org/rss/1.0/'>",
-            ),
-            (
-                "<feed version='0.3' xmlns='http://purl.org/atom/ns#'></feed>",
-                Format::Atom,
-                "<feed version='0.3' xmlns='http://www.w3.org/2005/Atom'>",
-            ),
-        ] {
-            let repaired = repair(text).unwrap();
-            assert_eq!(repaired.format, format, "{text}");
-            assert!(repaired.xml.starts_with(root), "{}", repaired.xml);
+/// The length of a well-formed tag at the start of `rest`.
+fn plain_tag(rest: &str) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = 1 + name_at(&rest[1..]).len();
+    loop {
+        let space = bytes[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
+        at += space;
+        match bytes.get(at)? {
+            b'>' => return Some(at + 1),
+            b'/' if bytes.get(at + 1) == Some(&b'>') => return Some(at + 2),
+            _ if space == 0 => return None,
+            _ => {}
         }
-    }
-
-    #[test]
-    fn what_is_no_feed_is_named() {
-        for (text, what) in [
-            ("  \n", Found::Empty),
-            ("<!DOCTYPE html><html><p>a", Found::Html),
-            ("<HTML><rss version='2.0'></rss></HTML>", Found::Html),
-            ("<p>Just a moment...</p>", Found::Html),
-            ("<?xml version='1.0'?><opml version='2.0'/>", Found::Opml),
-            ("<?xml version='1.0'?><urlset/>", Found::Xml("urlset".to_owned())),
-            ("404 not found", Found::Text),
-        ] {
-            assert_eq!(repair(text).err(), Some(ReadError::NotAFeed { what }), "{text}");
+        let name = name_at(&rest[at..]);
+        at += name.len();
+        if name.is_empty() || bytes.get(at) != Some(&b'=') {
+            return None;
         }
-        assert!(
-            repair("<br />\n<b>Warning</b>: x in y\n<rss version='2.0'></rss>")
-                .unwrap()
-                .problem
-                .is_some()
-        );
+        let quote = *bytes.get(at + 1).filter(|byte| matches!(byte, b'"' | b'\''))?;
+        let start = at + 2;
+        let length = bytes[start..].iter().position(|&byte| byte == quote)?;
+        let value = &rest[start..start + length];
+        let mut from = 0;
+        while let Some(found) = value[from..].find(['&', '<']) {
+            from += found
+                + plain_reference(&value[from + found..])
+                    .filter(|_| value.as_bytes()[from + found] == b'&')?;
+        }
+        at = start + length + 1;
     }
+}
+
+/// What is wrong with the root, in which every reader looks for the format.
+pub(crate) fn note_root(text: &str, root: &Root) -> Vec<Problem> {
+    let tag = &text[root.start..root.end];
+    let mut problems = Vec::new();
+    let name = local(name_at(&tag[1..])).to_ascii_lowercase();
+    let namespace = attribute(tag, "xmlns");
+    match name.as_str() {
+        "rss" => {
+            let known = ["2.0", "0.90", "0.91", "0.92", "0.93", "0.94"];
+            match attribute(tag, "version").map(str::trim) {
+                Some(version) if known.contains(&version) => {}
+                Some(version) => {
+                    let says = format!("The feed calls itself RSS {version}, which there is not.");
+                    problems.push(problem::UNKNOWN_VERSION.of_feed_saying(says));
+                }
+                None => problems.push(problem::UNKNOWN_VERSION.of_feed()),
+            }
+            if namespace.is_some() {
+                problems.push(problem::WRONG_NAMESPACE.of_feed());
+            }
+        }
+        "feed" | "entry" => match namespace {
+            Some(uri) if uri.contains("purl.org/atom/ns") => problems.push(problem::OLD_FORMAT.of_feed()),
+            Some(uri) if uri != ATOM => problems.push(problem::WRONG_NAMESPACE.of_feed()),
+            None if !name_at(&tag[1..]).contains(':') => problems.push(problem::WRONG_NAMESPACE.of_feed()),
+            _ => {}
+        },
+        "channel" | "item" if root.format == Format::Rss2 => problems.push(problem::NO_ROOT.of_feed()),
+        _ => {}
+    }
+    if matches!(root.format, Format::Rss0 | Format::Cdf) {
+        problems.push(problem::OLD_FORMAT.of_feed());
+    }
+    problems
+}
+
+/// What was mended in the markup, in the words for it.
+pub(crate) fn note_flaws(text: &str, mended: Vec<Mended>) -> impl Iterator<Item = Problem> {
+    mended.into_iter().map(|mended| {
+        let kind: Kind = match mended.flaw {
+            Flaw::TextBefore => problem::TEXT_BEFORE,
+            Flaw::TextAfter => problem::TEXT_AFTER,
+            Flaw::Truncated => problem::TRUNCATED,
+            Flaw::Mismatched => problem::MISMATCHED_TAG,
+            Flaw::BadTag => problem::BAD_TAG,
+            Flaw::BareLess => problem::BARE_LESS_THAN,
+            Flaw::BareAmpersand => problem::BARE_AMPERSAND,
+            Flaw::UnknownEntity => problem::UNKNOWN_ENTITY,
+            Flaw::BadReference => problem::BAD_REFERENCE,
+            Flaw::Control => problem::CONTROL_CHARACTER,
+            Flaw::UndeclaredPrefix => problem::UNDECLARED_PREFIX,
+            Flaw::TooDeep => problem::TOO_DEEP,
+            Flaw::TooLarge => problem::TOO_LARGE,
+        };
+        let before = &text.as_bytes()[..mended.at.min(text.len())];
+        let line = memchr_iter(b'\n', before).count() + 1;
+        kind.of_line(mended.entry, line, mended.times)
+    })
 }

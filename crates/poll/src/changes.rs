@@ -40,7 +40,7 @@ pub(crate) fn changes(
     let mut changes = Changes::default();
     for (raw, matched) in found.iter().zip(normalize::match_entries(known, found)) {
         match matched {
-            Match::Same(_) => {}
+            Match::Same(_) | Match::Nothing => {}
             Match::New => changes.new.push(new_entry(feed, raw.finish(tagger), site, now)),
             Match::Changed(id) => {
                 let Some(before) = by_id.get(&id).filter(|entry| !entry.withdrawn) else {

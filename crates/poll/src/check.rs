@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use fetch::{FetchOutcome, Fetcher};
 use model::{EntryDraft, Validators};
-use normalize::{Candidate, Document, Format, Problem, Severity, Source, Tagger};
+use normalize::problem::{Kind, NOT_A_FEED, UNREACHABLE};
+use normalize::{Candidate, Document, Format, Problem, Source, Tagger};
 use serde::Serialize;
 use url::Url;
 
@@ -48,7 +49,7 @@ pub struct CheckReport {
     pub language: Option<String>,
     /// Feeds that the page names, the one that was read marked.
     pub candidates: Vec<CheckedCandidate>,
-    /// What is wrong, and what the blogger can do.
+    /// What is wrong, and what the blogger can do; the worst first.
     pub problems: Vec<Problem>,
     /// In the feed's own order.
     pub entries: Vec<EntryDraft>,
@@ -97,14 +98,9 @@ impl CheckReport {
             .collect();
     }
 
-    fn error(&mut self, code: &'static str, message: String, fix: &str) {
-        self.problems.push(Problem {
-            code,
-            severity: Severity::Error,
-            place: self.url.clone().unwrap_or_else(|| self.source.clone()),
-            message,
-            fix: fix.to_owned(),
-        });
+    fn error(&mut self, kind: &Kind, message: String) {
+        let place = self.url.as_ref().unwrap_or(&self.source).clone();
+        self.problems.push(kind.at(place, message));
     }
 }
 
@@ -131,9 +127,8 @@ pub async fn check(
         CheckSource::File(path) => match std::fs::read(&path) {
             Ok(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
             Err(error) => report.error(
-                "unreadable",
+                &UNREACHABLE,
                 format!("the file {} cannot be read: {error}", path.display()),
-                "Check the name; a web address begins with https://",
             ),
         },
         CheckSource::Bytes(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
@@ -159,13 +154,7 @@ impl Checking<'_> {
                     self.usual_places(report, &page.url).await;
                 }
             }
-            Err(message) => {
-                report.error(
-                    "unreachable",
-                    message,
-                    "Check the address in a browser, then check again.",
-                );
-            }
+            Err(message) => report.error(&UNREACHABLE, message),
         }
     }
 
@@ -198,11 +187,7 @@ impl Checking<'_> {
         };
         if let Err(message) = self.feed(report, &best.url).await {
             report.url = Some(best.url.to_string());
-            report.error(
-                "not-a-feed",
-                message,
-                "Correct the feed address in the page's head.",
-            );
+            report.error(&NOT_A_FEED, message);
         } else {
             report.candidates[0].chosen = true;
         }

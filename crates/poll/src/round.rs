@@ -25,12 +25,12 @@ const MAX_BATCH: usize = 64;
 const LINGER: Duration = Duration::from_millis(50);
 
 /// How long the feeds of a fetcher that died stay with it.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
+const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// How often a fetcher says that it is alive.
-const RENEWAL: Duration = Duration::from_secs(20);
+const RENEWAL: Duration = Duration::from_secs(5);
 
-/// How long to leave a host alone of which other fetchers ask as much as one may.
-const BUSY_HOST_PAUSE: Duration = Duration::from_millis(500);
+/// How long to leave feeds and hosts alone that other fetchers have in hand.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a round of polls came to: the counts add up to `feeds`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -45,7 +45,7 @@ pub struct PollSummary {
     pub changed: u32,
     /// Anything else.
     pub failed: u32,
-    /// Not polled: a running `Retry-After`, a pause, a feed that is gone, or one that another fetcher has in hand.
+    /// Not polled: a running `Retry-After`, a pause, a feed that is gone, or one that another fetcher polled meanwhile.
     pub skipped: u32,
     /// Entries added.
     pub entries_new: u32,
@@ -87,8 +87,8 @@ impl PollSummary {
 /// How a feed leaves the round.
 enum Finished {
     Polled(Box<Polled>),
-    /// Another fetcher polls it.
-    Taken(String),
+    /// Another fetcher has polled it, or it is stored otherwise now.
+    Overtaken(String),
     /// The store could not lease it.
     Failed(String, String),
     /// Not a feed: all that could be polled by now have been.
@@ -106,7 +106,7 @@ struct Round<'p> {
     poller: &'p Poller,
     fetcher: i64,
     finished: mpsc::Sender<Finished>,
-    /// Feeds whose hosts were busy.
+    /// Feeds that other fetchers had in hand, and feeds of busy hosts.
     later: Mutex<Vec<Feed>>,
 }
 
@@ -204,7 +204,7 @@ impl Recorder<'_> {
                         self.unreached.push(*polled);
                     }
                 }
-                Finished::Taken(slug) => {
+                Finished::Overtaken(slug) => {
                     (self.progress)(&slug);
                     self.summary.skipped += 1;
                 }
@@ -296,7 +296,7 @@ impl Round<'_> {
                 return;
             }
             if feeds.len() == before {
-                tokio::time::sleep(BUSY_HOST_PAUSE).await;
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
@@ -397,12 +397,12 @@ impl Round<'_> {
             for feed in feeds {
                 match leases.next() {
                     Some(Lease::Given) => of_host.push(feed),
-                    Some(Lease::HostIsBusy) => self
+                    Some(Lease::Held | Lease::HostIsBusy) => self
                         .later
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .push(feed),
-                    Some(Lease::Taken) | None => self.finish(Finished::Taken(feed.slug)).await,
+                    Some(Lease::Changed) | None => self.finish(Finished::Overtaken(feed.slug)).await,
                 }
             }
             given.push(of_host);

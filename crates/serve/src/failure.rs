@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+    VARY,
 };
 use axum::http::{Response, StatusCode};
 use chrono::{DateTime, Utc};
@@ -53,6 +54,9 @@ impl Failure {
             Self::Parameter(..) => StatusCode::BAD_REQUEST,
             Self::Moved(_) => StatusCode::PERMANENT_REDIRECT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Store(StoreError::Away { .. } | StoreError::Locked { .. }) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Store(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -118,6 +122,9 @@ impl Failure {
         answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         answer.insert(VARY, HeaderValue::from_static("accept"));
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            answer.insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        }
         if let Self::Moved(path) = self
             && let Ok(location) = HeaderValue::from_str(path)
         {

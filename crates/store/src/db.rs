@@ -9,8 +9,14 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Postgres, SqlSafeStr, Sqlite};
 
 use crate::StoreError;
+use crate::rows::Fields;
+use crate::sql::Sql;
 use crate::vitals::Counters;
-use crate::{postgres, sqlite};
+use crate::{catalogue, postgres, sqlite};
+
+/// Where sqlx notes which migrations were run.
+pub(crate) const MIGRATION_TABLE: &str = "_sqlx_migrations";
+const MIGRATIONS_RUN: &str = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
 
 /// Version, name and text of one migration. Files are added, never edited once they were released.
 pub(crate) type MigrationFile = (i64, &'static str, &'static str);
@@ -51,12 +57,9 @@ impl Store {
     /// # Errors
     /// Says which database cannot be used, why, and what to do about it. A password in `url` is never shown.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        match url.split(':').next().unwrap_or_default() {
-            "sqlite" => sqlite::open(url).await,
-            "postgres" | "postgresql" => postgres::open(url).await,
-            scheme => Err(StoreError::UnsupportedUrl {
-                scheme: scheme.to_owned(),
-            }),
+        match kind(url)? {
+            Kind::Sqlite => sqlite::open(url).await,
+            Kind::Postgres => postgres::open(url).await,
         }
     }
 
@@ -85,20 +88,100 @@ impl Transaction {
     }
 }
 
+/// Begins to read everything as it stands at this moment, in a database that this neither makes nor migrates.
+pub(crate) async fn snapshot(url: &str) -> Result<Transaction, StoreError> {
+    Ok(match kind(url)? {
+        Kind::Sqlite => Transaction::Sqlite(sqlite::snapshot(sqlite::options(url)?).await?),
+        Kind::Postgres => Transaction::Postgres(postgres::snapshot(postgres::options(url)?).await?),
+    })
+}
+
+/// What people call the database of this URL: never its password.
+pub(crate) fn name(url: &str) -> Result<String, StoreError> {
+    Ok(match kind(url)? {
+        Kind::Sqlite => sqlite::options(url)?.get_filename().display().to_string(),
+        Kind::Postgres => postgres::name(&postgres::options(url)?),
+    })
+}
+
+/// The databases that the Voice speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// Which of them a URL names.
+pub(crate) fn kind(url: &str) -> Result<Kind, StoreError> {
+    match url.split(':').next().unwrap_or_default() {
+        "sqlite" => Ok(Kind::Sqlite),
+        "postgres" | "postgresql" => Ok(Kind::Postgres),
+        scheme => Err(StoreError::UnsupportedUrl {
+            scheme: scheme.to_owned(),
+        }),
+    }
+}
+
+/// How far a database's schema has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// As far as this program's.
+    Current,
+    /// Made by an older version of this program.
+    Older,
+    /// Made by a newer version, whose migration of this number is unknown here.
+    Newer(i64),
+    /// None of the Voice.
+    Foreign,
+}
+
+/// How far the schema has come: by the migrations that were run, and the texts they had.
+pub(crate) async fn standing(database: &mut Transaction) -> Result<Standing, StoreError> {
+    let files = match database {
+        Transaction::Sqlite(_) => sqlite::MIGRATIONS,
+        Transaction::Postgres(_) => postgres::MIGRATIONS,
+    };
+    let ours = migrations(&files);
+    let tables = catalogue::tables(database).await?;
+    if !tables.iter().any(|table| table.name == MIGRATION_TABLE) {
+        return Ok(Standing::Foreign);
+    }
+    let run = Sql::new(MIGRATIONS_RUN).fetch_all(&mut *database).await?;
+    for row in &run {
+        let mut fields = Fields::of(MIGRATION_TABLE, row);
+        let (version, checksum): (i64, Vec<u8>) = (fields.take()?, fields.take()?);
+        match ours.iter().find(|migration| migration.version == version) {
+            None if ours.last().is_some_and(|last| version > last.version) => {
+                return Ok(Standing::Newer(version));
+            }
+            Some(migration) if *migration.checksum == *checksum => {}
+            _ => return Ok(Standing::Foreign),
+        }
+    }
+    Ok(match run.len() {
+        0 => Standing::Foreign,
+        all if all == ours.len() => Standing::Current,
+        _ => Standing::Older,
+    })
+}
+
+fn migrations(files: &[MigrationFile]) -> Vec<Migration> {
+    files
+        .iter()
+        .map(|&(version, name, sql)| {
+            let kind = MigrationType::Simple;
+            Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
+        })
+        .collect()
+}
+
 /// Brings the schema up to date on a connection that holds the lock; `database` is what people call it.
 pub(crate) async fn migrate<C: Migrate>(
     connection: &mut C,
     files: &[MigrationFile],
     database: &str,
 ) -> Result<(), StoreError> {
-    let migrations = files
-        .iter()
-        .map(|&(version, name, sql)| {
-            let kind = MigrationType::Simple;
-            Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
-        })
-        .collect();
-    let mut migrator = Migrator::with_migrations(migrations);
+    let mut migrator = Migrator::with_migrations(migrations(files));
     migrator.set_locking(false);
     let database = database.to_owned();
     match migrator.run_direct(None, connection, false).await {

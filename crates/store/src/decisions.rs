@@ -11,8 +11,7 @@ use crate::{Store, StoreError};
 const FIND: &str = "SELECT id, status, held_why IS NOT NULL FROM feeds WHERE slug = $1";
 const PAUSE: &str = "UPDATE feeds SET version = version + 1, status = 'paused' WHERE id = $1";
 /// The next poll comes at once and reads everything. What was held is taken from now on, so its silence ends now.
-const RESUME: &str =
-    "UPDATE feeds SET version = version + 1, status = 'active', next_poll_at = $2,
+const RESUME: &str = "UPDATE feeds SET version = version + 1, status = 'active', next_poll_at = $2,
         next_poll_why = 'rhythm', etag = NULL, last_modified = NULL, validators_url = NULL, body_hash = NULL,
         gone_since_at = NULL,
         last_entry_at = CASE WHEN held_why IS NULL THEN last_entry_at ELSE $2 END, held_why = NULL

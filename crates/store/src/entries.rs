@@ -70,7 +70,7 @@ impl Store {
             .flat_map(|known| known.split('\u{1e}'))
             .map(|entry| {
                 known_entry(entry).ok_or_else(|| StoreError::Unreadable {
-                    table: "entries",
+                    table: "entries".to_owned(),
                     column: "source_id".to_owned(),
                     row: entry.split('\u{1f}').next().unwrap_or_default().to_owned(),
                     message: "it holds a control character".to_owned(),

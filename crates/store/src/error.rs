@@ -145,12 +145,120 @@ pub enum StoreError {
     #[error("{table}.{column} of row {row} cannot be read: {message}; restore a backup, or mend the value")]
     Unreadable {
         /// The table.
-        table: &'static str,
+        table: String,
         /// The column.
         column: String,
         /// The row's first column, which names it.
         row: String,
         /// What is wrong with it.
+        message: String,
+    },
+    /// There is no such database file.
+    #[error("there is no database at {}; name the right one", path.display())]
+    NoFile {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The database holds nothing of the Voice.
+    #[error("{database} holds no Voice; name one that does")]
+    NoVoice {
+        /// What people call it.
+        database: String,
+    },
+    /// The database waits for the migrations of this version.
+    #[error(
+        "{database} was last used by an older version of this program; open it once with this one (`voice export --format opml --database URL`), which brings it up to date, and try again"
+    )]
+    Older {
+        /// What people call it.
+        database: String,
+    },
+    /// A file stands where a copy should go.
+    #[error("{} is there already and stays as it is; give another name, or move it away", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A copy could not be made.
+    #[error("the copy {} could not be made, and nothing of it is left: {message}", path.display())]
+    NotCopied {
+        /// The file that it was to become.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+    /// The file is no copy that this program can restore.
+    #[error("{} cannot be restored: {reason}; nothing was touched", path.display())]
+    BadBackup {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Restoring would replace a database.
+    #[error("{} is there already; --force replaces it, and keeps it beside under another name", path.display())]
+    WouldReplace {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Another program has the database open.
+    #[error("{} is in use by another program; stop the Voice, and whatever else has it open, and try again", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A backup could not be put into its place.
+    #[error("{} could not be put into its place: {message}", path.display())]
+    NotRestored {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+    /// The database of a server is not empty.
+    #[error(
+        "{database} is not empty (it holds {table}, for one), and a backup is only restored into one that is; make one: createdb --owner=USER NAME"
+    )]
+    NotEmpty {
+        /// What people call it.
+        database: String,
+        /// One of its tables.
+        table: String,
+    },
+    /// A tool of PostgreSQL is not there.
+    #[error(
+        "{tool} is not on the PATH; install PostgreSQL's client programs (on Debian: postgresql-client), or use what your provider of the database gives you for its backups"
+    )]
+    NoTool {
+        /// Its name.
+        tool: &'static str,
+    },
+    /// A tool of PostgreSQL failed.
+    #[error("{tool} failed: {message}")]
+    Tool {
+        /// Its name.
+        tool: &'static str,
+        /// In its own words.
+        message: String,
+    },
+    /// The database that should take another's contents has its own.
+    #[error(
+        "{database} holds other data than {from} (the table {table} differs) and was left as it is; name an empty database"
+    )]
+    OtherData {
+        /// What people call it.
+        database: String,
+        /// What people call the other.
+        from: String,
+        /// The first table that differs.
+        table: String,
+    },
+    /// A database could not be carried over.
+    #[error("the table {table} could not be carried over, and nothing was: {message}")]
+    NotCarried {
+        /// The table.
+        table: String,
+        /// Why.
         message: String,
     },
     /// Anything else that the database says.

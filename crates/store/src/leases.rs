@@ -38,8 +38,10 @@ pub struct WantedFeed {
 pub enum Lease {
     /// The feed is the fetcher's to poll.
     Given,
-    /// Another fetcher polls it, or has done so since, or it is stored otherwise now.
-    Taken,
+    /// It is no longer as the fetcher knows it: another one has polled it since, or a moderator has changed it.
+    Changed,
+    /// Another fetcher polls it, or died while it did.
+    Held,
     /// Other fetchers ask as much of its host as one may.
     HostIsBusy,
 }
@@ -77,10 +79,10 @@ impl Store {
         let mut leases = Vec::with_capacity(wanted.len());
         let mut given = Vec::new();
         for feed in wanted {
-            let lease = if held.feeds.contains(&feed.feed_id)
-                || versions.get(&feed.feed_id) != Some(&feed.feed_version)
-            {
-                Lease::Taken
+            let lease = if versions.get(&feed.feed_id) != Some(&feed.feed_version) {
+                Lease::Changed
+            } else if held.feeds.contains(&feed.feed_id) {
+                Lease::Held
             } else if held.is_busy(fetcher, &feed.host, per_host) {
                 Lease::HostIsBusy
             } else {
@@ -218,8 +220,8 @@ mod tests {
             leases.unwrap()[0]
         };
         assert_eq!(lease(one, &feeds[0], 0).await, Lease::Given);
-        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Taken);
-        assert_eq!(lease(one, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Held);
+        assert_eq!(lease(one, &feeds[0], 0).await, Lease::Held);
         assert_eq!(lease(other, &feeds[1], 0).await, Lease::Given);
 
         // Recorded, the feed is free for whoever knows how it stands now.
@@ -228,16 +230,16 @@ mod tests {
             ..poll(&feeds[0], now())
         };
         assert!(store.record_polls(&[record]).await.unwrap()[0].accepted);
-        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Taken);
+        assert_eq!(lease(other, &feeds[0], 0).await, Lease::Changed);
         assert_eq!(
             lease(other, &reread(&store, &feeds[0]).await, 0).await,
             Lease::Given
         );
 
-        // A fetcher that died loses its feeds a minute later, one that renews keeps them, one that stops gives them back.
+        // A fetcher that died loses its feeds when their leases end, one that renews keeps them, one that stops gives them back.
         assert_eq!(lease(one, &feeds[2], 0).await, Lease::Given);
         store.renew_leases(one, minutes(5)).await.unwrap();
-        assert_eq!(lease(other, &feeds[2], 4).await, Lease::Taken);
+        assert_eq!(lease(other, &feeds[2], 4).await, Lease::Held);
         assert_eq!(lease(other, &feeds[2], 5).await, Lease::Given);
         store.release_leases(other).await.unwrap();
         assert_eq!(lease(one, &feeds[2], 5).await, Lease::Given);

@@ -6,14 +6,19 @@
 //! How to extend it: a new question is a `const` SQL text that SQLite and PostgreSQL both speak (`$1`, `ON
 //! CONFLICT`, `RETURNING`, row values), in the file of the noun that it asks about, and a method beside it. A new
 //! column or index is a new file in `migrations/sqlite` and one in `migrations/postgres`, listed in `sqlite.rs` and
-//! `postgres.rs`. What differs between the databases stays in those two and in `search.rs` (full text).
+//! `postgres.rs`; `carry.rs` finds a new table by itself. What differs between the databases stays in those two, in `search.rs`
+//! (full text), `catalogue.rs` (which tables there are), and where whole databases are copied: `backup.rs`, `dump.rs`, `carry.rs`.
 //!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
 
 mod aliases;
+mod backup;
+mod carry;
+mod catalogue;
 mod changes;
 mod db;
 mod decisions;
+mod dump;
 mod edits;
 mod entries;
 mod error;
@@ -39,6 +44,8 @@ mod testing;
 mod topics;
 mod vitals;
 
+pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
+pub use carry::{CarriedTable, CarryReport, carry};
 pub use db::Store;
 pub use decisions::Decided;
 pub use error::StoreError;

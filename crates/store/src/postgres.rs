@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Pool, Postgres};
+use sqlx::{ConnectOptions as _, Pool, Postgres};
 
 use crate::db::{self, Fault, MigrationFile};
 use crate::{Store, StoreError};
@@ -47,6 +47,8 @@ pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
 /// What the database takes on the server's disk.
 pub(crate) const DATABASE_BYTES: &str = "SELECT pg_database_size(current_database())";
 
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// Any number will do, as long as every version of the program takes the same one.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 
@@ -63,12 +65,9 @@ const FOREIGN_TABLE: &str =
 
 /// Connects to the server and migrates the database.
 pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| StoreError::BadUrl {
-            message: error.to_string(),
-        })?
-        .application_name("voice")
-        .options([("lock_timeout", LOCK_TIMEOUT)]);
+    // A notice tells what we know: that a table which is made if it is not there is there.
+    let settings = [("lock_timeout", LOCK_TIMEOUT), ("client_min_messages", "warning")];
+    let options = options(url)?.options(settings);
     let database = name(&options);
     let unopened = |error| unopened(&database, error);
     let writer = PgPoolOptions::new()
@@ -87,8 +86,31 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     Ok(Store::of(db::Pool::Postgres(writer), db::Pool::Postgres(readers)))
 }
 
+/// Where the server of this URL is, and who asks.
+pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    Ok(PgConnectOptions::from_str(url)
+        .map_err(|error| StoreError::BadUrl {
+            message: error.to_string(),
+        })?
+        .application_name("voice"))
+}
+
+/// Begins to read the database as it stands at this moment.
+pub(crate) async fn snapshot(
+    options: PgConnectOptions,
+) -> Result<sqlx::Transaction<'static, Postgres>, StoreError> {
+    let database = name(&options);
+    let reading = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.disable_statement_logging())
+        .await
+        .map_err(|error| unopened(&database, error))?;
+    Ok(reading.begin_with(SNAPSHOT).await?)
+}
+
 /// What people call the database: never its password.
-fn name(options: &PgConnectOptions) -> String {
+pub(crate) fn name(options: &PgConnectOptions) -> String {
     let host = match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", options.get_host(), options.get_port()),

@@ -61,14 +61,14 @@ impl Row {
 
 /// Reads a row's columns from left to right.
 pub(crate) struct Fields<'r> {
-    table: &'static str,
+    table: &'r str,
     row: &'r Row,
     next: usize,
 }
 
 impl<'r> Fields<'r> {
     /// The columns of `row`, which stands mainly for one of `table`.
-    pub(crate) fn of(table: &'static str, row: &'r Row) -> Self {
+    pub(crate) fn of(table: &'r str, row: &'r Row) -> Self {
         Self { table, row, next: 0 }
     }
 
@@ -145,7 +145,7 @@ impl<'r> Fields<'r> {
             None => format!("column {}", self.next),
         };
         StoreError::Unreadable {
-            table: self.table,
+            table: self.table.to_owned(),
             column,
             row,
             message,

@@ -18,7 +18,7 @@ use crate::rows::{Fields, Stored};
 pub(crate) enum Value<'a> {
     Integer(Option<i64>),
     Text(Option<Cow<'a, str>>),
-    Boolean(bool),
+    Boolean(Option<bool>),
 }
 
 macro_rules! integers {
@@ -39,7 +39,7 @@ integers!(i64, u32, u16);
 
 impl From<bool> for Value<'_> {
     fn from(value: bool) -> Self {
-        Self::Boolean(value)
+        Self::Boolean(Some(value))
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Pool, Sqlite};
+use sqlx::{ConnectOptions as _, Pool, Sqlite};
 
 use crate::db::{self, Fault, MigrationFile};
 use crate::{Store, StoreError};
@@ -50,6 +50,7 @@ pub(crate) const DATABASE_BYTES: &str =
     "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
+const FIRST_READ: &str = "SELECT COUNT(*) FROM sqlite_schema";
 
 /// A table that a program other than this one made.
 const FOREIGN_TABLE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
@@ -58,13 +59,7 @@ const FOREIGN_TABLE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table'
 
 /// Opens the file, makes it with its folder if it is not there, and migrates it.
 pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
-    let options = SqliteConnectOptions::from_str(url)
-        .map_err(|error| StoreError::BadUrl {
-            message: error.to_string(),
-        })?
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT);
+    let options = options(url)?.create_if_missing(true);
     let path = options.get_filename().to_owned();
     let one = SqlitePoolOptions::new()
         .max_connections(1)
@@ -111,6 +106,46 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     Ok(Store::of(db::Pool::Sqlite(writer), db::Pool::Sqlite(readers)))
 }
 
+/// Where the file of this URL is and how it is opened, if it is there.
+pub(crate) fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    Ok(SqliteConnectOptions::from_str(url)
+        .map_err(|error| StoreError::BadUrl {
+            message: error.to_string(),
+        })?
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT))
+}
+
+/// Begins to read the file as it stands at this moment.
+pub(crate) async fn snapshot(
+    options: SqliteConnectOptions,
+) -> Result<sqlx::Transaction<'static, Sqlite>, StoreError> {
+    let path = options.get_filename().to_owned();
+    if !path.exists() {
+        return Err(StoreError::NoFile { path });
+    }
+    let reading = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(
+            options
+                .read_only(true)
+                .create_if_missing(false)
+                .disable_statement_logging(),
+        )
+        .await
+        .map_err(|error| unopened(&path, error.into()))?;
+    let mut snapshot = reading
+        .begin()
+        .await
+        .map_err(|error| unopened(&path, error.into()))?;
+    // The moment is that of the first read.
+    sqlx::query(FIRST_READ)
+        .fetch_one(&mut *snapshot)
+        .await
+        .map_err(|error| unopened(&path, error.into()))?;
+    Ok(snapshot)
+}
+
 /// Takes the lock that only one writer of the file holds.
 pub(crate) async fn begin(writer: &Pool<Sqlite>) -> Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error> {
     match writer.begin_with(BEGIN).await {
@@ -151,7 +186,7 @@ pub(crate) fn fault(code: &str) -> Option<Fault> {
 }
 
 /// Says which file it was that could not be opened.
-fn unopened(path: &Path, error: StoreError) -> StoreError {
+pub(crate) fn unopened(path: &Path, error: StoreError) -> StoreError {
     let StoreError::Database(error) = error else {
         return error;
     };

@@ -40,18 +40,32 @@ pub(crate) struct TestDatabase {
     _folder: Option<TempDir>,
 }
 
+pub(crate) async fn new_database() -> TestDatabase {
+    match server() {
+        Some(server) => new_schema(&server).await,
+        None => new_file(),
+    }
+}
+
+/// The PostgreSQL database to test with.
 #[allow(
     clippy::disallowed_methods,
     reason = "whoever runs the tests says which database"
 )]
-pub(crate) async fn new_database() -> TestDatabase {
+fn server() -> Option<String> {
+    std::env::var("VOICE_TEST_POSTGRES").ok()
+}
+
+/// A new schema in PostgreSQL, for tests that need both databases.
+pub(crate) async fn new_postgres() -> TestDatabase {
+    new_schema(&server().expect("VOICE_TEST_POSTGRES names no database")).await
+}
+
+async fn new_schema(server: &str) -> TestDatabase {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let Ok(server) = std::env::var("VOICE_TEST_POSTGRES") else {
-        return new_file();
-    };
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let schema = format!("store_{}_{number}", std::process::id());
-    let mut connection = sqlx::PgConnection::connect(&server).await.unwrap();
+    let mut connection = sqlx::PgConnection::connect(server).await.unwrap();
     let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
     sqlx::raw_sql(create).execute(&mut connection).await.unwrap();
     let separator = if server.contains('?') { '&' } else { '?' };
@@ -61,7 +75,7 @@ pub(crate) async fn new_database() -> TestDatabase {
     }
 }
 
-fn new_file() -> TestDatabase {
+pub(crate) fn new_file() -> TestDatabase {
     let folder = tempfile::tempdir().unwrap();
     TestDatabase {
         url: format!("sqlite://{}", folder.path().join("a/b/voice.db").display()),
@@ -83,7 +97,7 @@ impl TestDatabase {
         }
     }
 
-    async fn open(self) -> TestStore {
+    pub(crate) async fn open(self) -> TestStore {
         TestStore {
             store: Store::open(&self.url).await.unwrap(),
             url: self.url.clone(),

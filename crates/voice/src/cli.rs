@@ -71,10 +71,35 @@ pub(crate) enum Command {
     /// Look into the rules by which posts get their topics
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// A moderator's hand on single entries
+    #[command(subcommand)]
+    Entries(EntriesCommand),
     /// Print a week's digest
     Digest(DigestArguments),
     /// Write out everything that is stored
     Export(ExportArguments),
+    /// Copy the database into a file, while it is used or not
+    ///
+    /// SQLite copies itself; PostgreSQL is copied by pg_dump. The copy is as the database stood at one moment, and
+    /// nothing of it is left if it could not be finished. A file that is there is never overwritten.
+    Backup {
+        /// The copy; it must not exist yet
+        file: PathBuf,
+    },
+    /// Put a copy made by `voice backup` in the place of the database
+    ///
+    /// The copy is checked from end to end before anything is touched. Stop the Voice first.
+    Restore(RestoreArguments),
+    /// Carry everything from one database to another, SQLite or PostgreSQL
+    ///
+    /// FROM is only read. TO must be empty; what it holds afterwards is compared with FROM before it is made to last. A
+    /// second run changes nothing.
+    MigrateDatabase {
+        /// The database that has everything, like sqlite://data/voice.db
+        from: String,
+        /// The database that is to have it, like postgres://voice@localhost/voice
+        to: String,
+    },
     /// Exit with 0 if the server at the configured address answers (for containers)
     Healthcheck,
     /// Show the Voice with a small blogosphere of examples, without the internet
@@ -159,6 +184,27 @@ pub(crate) enum FeedListFormat {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum EntriesCommand {
+    /// Set or remove topics of one entry by hand; what is decided so outlives every change of the rules
+    Topics(TopicsOfEntry),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicsOfEntry {
+    /// The entry's key: the end of its page's address
+    pub(crate) key: String,
+    /// It has this topic, whatever the rules say
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) set: Vec<String>,
+    /// It has not this topic, whatever the rules say
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) remove: Vec<String>,
+    /// The rules shall say again
+    #[arg(long, value_name = "TOPIC")]
+    pub(crate) reset: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
     /// List the topics, with their projects and how many rules each has
     List,
@@ -174,6 +220,10 @@ pub(crate) enum TopicsCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Show what the present rules would add to the archive and remove from it, before they go live
+    ///
+    /// Writes nothing. A running Voice takes changed rules over, in the background, when it reads its config again.
+    Replay,
     /// Measure the rules against labelled posts: precision, recall and F1
     Evaluate {
         /// Labelled posts, one JSON object a line: {"id", "title", "html", "categories", "topics", "hashtags"}
@@ -211,6 +261,15 @@ pub(crate) enum ExportFormat {
     Jsonl,
     Opml,
     Atom,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The copy
+    pub(crate) file: PathBuf,
+    /// Replace a database that is there; it is kept beside under another name
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[cfg(test)]

@@ -43,12 +43,18 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match command {
             Command::Serve(arguments) => commands::serve::run(&options, &arguments).await,
-            Command::Poll(arguments) => commands::poll::run(&options, &arguments).await,
+            Command::Poll(arguments) => Box::pin(commands::poll::run(&options, &arguments)).await,
             Command::Check(arguments) => commands::check::run(&options, &arguments).await,
             Command::Feeds(command) => commands::feeds::run(&options, &command).await,
-            Command::Topics(command) => commands::topics::run(&options, &command),
+            Command::Topics(command) => commands::topics::run(&options, &command).await,
+            Command::Entries(command) => commands::entries::run(&options, &command).await,
             Command::Digest(arguments) => commands::digest::run(&options, &arguments).await,
             Command::Export(arguments) => commands::export::run(&options, &arguments).await,
+            Command::Backup { file } => commands::backup::run(&options, &file).await,
+            Command::Restore(arguments) => commands::restore::run(&options, &arguments).await,
+            Command::MigrateDatabase { from, to } => {
+                commands::migrate_database::run(&options, &from, &to).await
+            }
             Command::Healthcheck => commands::healthcheck::run(&options).await,
             Command::Demo => commands::demo::run(&options).await,
         }

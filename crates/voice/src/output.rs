@@ -24,3 +24,37 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// A size as people read it.
+pub(crate) fn size(bytes: u64) -> String {
+    let (mut size, mut unit) = (bytes as f64, "bytes");
+    for larger in ["KiB", "MiB", "GiB"] {
+        if size < 1024.0 {
+            break;
+        }
+        (size, unit) = (size / 1024.0, larger);
+    }
+    let decimals = usize::from(unit != "bytes" && size < 100.0);
+    format!("{size:.decimals$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded_and_named() {
+        let sizes = [0, 1023, 1024, 1_572_864, 250 << 20, 5 << 40].map(size);
+        assert_eq!(
+            sizes,
+            [
+                "0 bytes",
+                "1023 bytes",
+                "1.0 KiB",
+                "1.5 MiB",
+                "250 MiB",
+                "5120 GiB"
+            ]
+        );
+    }
+}

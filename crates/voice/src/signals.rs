@@ -1,6 +1,6 @@
 //! Signals: Ctrl-C and SIGTERM stop, SIGHUP reloads.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -19,6 +19,17 @@ pub(crate) fn stop() -> anyhow::Result<watch::Receiver<bool>> {
         stop.closed().await;
     });
     Ok(stopped)
+}
+
+/// Does `work`, which leaves nothing when it is dropped half-way, unless Ctrl-C or SIGTERM comes first.
+pub(crate) async fn unless_stopped<T, E: Into<anyhow::Error>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> anyhow::Result<T> {
+    let mut stop = stop()?;
+    tokio::select! {
+        done = work => done.map_err(Into::into),
+        _ = stop.wait_for(|&stop| stop) => bail!("stopped before it was done; nothing was changed"),
+    }
 }
 
 /// Comes each time that the configuration is to be read again.

@@ -272,15 +272,15 @@ async fn a_page_instead_of_a_feed_proposes_one_and_asks_for_nothing_more() {
     assert!(health.reason.contains("/posts.xml"), "{}", health.reason);
     assert_eq!(feed.url.path(), "/feed", "proposed and not taken");
 
-    // What is a feed, only broken, is not called a page.
-    says.set(
-        "ada.example",
-        Answer::ok("<rss version='2.0'><channel><item><title>One</channel>"),
-    );
+    // Other trouble is called what it is, and the proposal stays.
+    says.set("ada.example", Answer::status(500));
     web.pass(TimeDelta::days(1));
     assert_eq!(web.round().await.failed, 1);
     let feed = web.feed("ada").await;
-    assert_eq!((feed.not_a_feed, feed.failures), (false, 2));
+    assert_eq!(
+        (feed.not_a_feed, feed.failures, feed.proposed),
+        (false, 2, Some(proposed))
+    );
     says.set("ada.example", Answer::ok(blog_feed("ada", "new")));
     web.pass(TimeDelta::days(1));
     assert_eq!(web.round().await.entries_new, 2);

@@ -2,6 +2,7 @@
 //! log, and closes each connection, so that each request looks its name up.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
@@ -275,10 +276,10 @@ async fn answer(
     let answer = respond(&host, &path, if_none_match.as_deref(), now);
     let mut text = format!("HTTP/1.1 {} Said\r\nConnection: close\r\n", answer.status);
     for (name, value) in &answer.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(text, "{name}: {value}\r\n");
     }
     if answer.status != 304 {
-        text.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
+        let _ = write!(text, "Content-Length: {}\r\n", answer.body.len());
     }
     text.push_str("\r\n");
     text.push_str(&answer.body);
@@ -299,11 +300,12 @@ pub(crate) fn rss(title: &str, site: &str, posts: &[(String, DateTime<Utc>)]) ->
     let mut text =
         format!("<rss version=\"2.0\"><channel><title>{title}</title><link>{site}</link><description/>");
     for (post, at) in posts {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "<item><title>{post}</title><guid>{site}{post}</guid><link>{site}{post}</link><pubDate>{}</pubDate>\
              <description>Words of {post}.</description></item>",
             at.to_rfc2822()
-        ));
+        );
     }
     text + "</channel></rss>"
 }

@@ -1,12 +1,12 @@
 //! `voice check`: what the Voice makes of a blog or a feed.
 
 use std::fmt::Write as _;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use export::EntryJson;
 use model::{Clock, SystemClock};
-use normalize::{Format, Problem, Tagger};
+use normalize::{Format, Problem, Severity, Tagger};
 use poll::{CheckReport, CheckSource, CheckedCandidate};
 use serde::Serialize;
 use url::Url;
@@ -21,6 +21,11 @@ pub(crate) async fn run(options: &Options, arguments: &CheckArguments) -> anyhow
     let settings = context::settings_or_defaults(options)?;
     let fetcher = context::fetcher(&settings)?;
     let tagger = Tagger::new(&settings.site.topics);
+    let paint = Paint {
+        // https://no-color.org
+        coloured: std::io::stdout().is_terminal()
+            && context::environment("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
     let mut all_are_feeds = true;
     for name in &arguments.sources {
         let report = poll::check(
@@ -37,7 +42,7 @@ pub(crate) async fn run(options: &Options, arguments: &CheckArguments) -> anyhow
         if options.json {
             output::print(&as_json(&report))?;
         } else {
-            output::print(&in_words(&report))?;
+            output::print(&in_words(&report, &paint))?;
         }
     }
     Ok(ExitCode::from(u8::from(!all_are_feeds)))
@@ -84,8 +89,33 @@ fn as_json(report: &CheckReport) -> String {
     line
 }
 
-fn in_words(report: &CheckReport) -> String {
-    let mut text = format!("{}\n", report.source);
+/// Colours for a terminal, and none elsewhere.
+struct Paint {
+    coloured: bool,
+}
+
+impl Paint {
+    /// `text` under a code of ECMA-48 section 8.3.117.
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.coloured {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn severity(&self, severity: Severity) -> String {
+        let code = match severity {
+            Severity::Error => "1;31",
+            Severity::Warning => "1;33",
+            Severity::Info => "1;36",
+        };
+        self.with(code, severity.as_str())
+    }
+}
+
+fn in_words(report: &CheckReport, paint: &Paint) -> String {
+    let mut text = format!("{}\n", paint.with("1", &report.source));
     match (&report.format, &report.url) {
         (Some(format), url) => {
             let title = report.title.as_deref().unwrap_or("a feed without a title");
@@ -98,11 +128,12 @@ fn in_words(report: &CheckReport) -> String {
         (None, _) => text.push_str("  no feed was found\n"),
     }
     for problem in &report.problems {
-        let severity = problem.severity.as_str();
+        let severity = paint.severity(problem.severity);
+        let place = paint.with("2", &format!("{}: {}", problem.place, problem.code));
         let _ = writeln!(
             text,
-            "  {severity}: {} ({})\n    {}",
-            problem.message, problem.place, problem.fix
+            "  {severity}: {} ({place})\n    {}",
+            problem.message, problem.fix
         );
     }
     for entry in report.entries.iter().take(SHOWN_ENTRIES) {
@@ -127,4 +158,21 @@ fn in_words(report: &CheckReport) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals() {
+        let plain = Paint { coloured: false };
+        assert_eq!(plain.severity(Severity::Error), "error");
+        let coloured = Paint { coloured: true };
+        assert_eq!(coloured.severity(Severity::Error), "\x1b[1;31merror\x1b[0m");
+        assert_ne!(
+            coloured.severity(Severity::Warning),
+            coloured.severity(Severity::Info)
+        );
+    }
 }

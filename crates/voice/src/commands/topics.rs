@@ -11,6 +11,7 @@ use normalize::{LabelledPost, ReadPost, Tagger, Verdict, Weighed};
 use serde_json::json;
 
 use crate::cli::{Options, TopicsCommand};
+use crate::commands::replay::replay;
 use crate::{context, output};
 
 /// The part of the points needed from which a topic that does not hold is shown.
@@ -18,12 +19,13 @@ const NEARLY: f64 = 0.5;
 /// How many words are shown of a topic; `--json` has them all.
 const SHOWN_WORDS: usize = 8;
 
-pub(crate) fn run(options: &Options, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &Options, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
     let site = context::settings_or_defaults(options)?.site;
     match command {
         TopicsCommand::List => list(options, &site.topics)?,
         TopicsCommand::Explain { file, all } => explain(options, &site.topics, file, *all)?,
         TopicsCommand::Evaluate { file } => evaluate(options, &site.topics, file)?,
+        TopicsCommand::Replay => replay(options, &site).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
