@@ -5,18 +5,20 @@
 mod support;
 
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use support::blogosphere::{Answer, Blogosphere, rss};
-use support::{Voice, text};
+use support::database::Schema;
+use support::{Voice, config, text};
 
 /// A Voice that polled two blogs, and its blogosphere.
 fn polled() -> (Blogosphere, Voice) {
     let blogs = Blogosphere::start();
     blogs.answer("/one", Answer::Feed(rss("one", 1..=60)));
     blogs.answer("/two", Answer::Feed(rss("two", 40..=80)));
-    let voice = Voice::of(&[("one", blogs.url("/one")), ("two", blogs.url("/two"))]);
+    let feeds = [("one", blogs.url("/one")), ("two", blogs.url("/two"))];
+    // What a backup is of is a file here, whatever the other tests are run on.
+    let voice = Voice::on(None, &config(&feeds));
     voice.json(&["poll", "--all", "--json"]);
     (blogs, voice)
 }
@@ -154,7 +156,8 @@ fn a_database_moves_house_once() {
 #[ignore = "run by scripts/test beside a PostgreSQL server"]
 fn a_database_moves_to_postgresql_and_back() {
     let (_blogs, voice) = polled();
-    let postgres = schema();
+    let schema = Schema::new();
+    let postgres = schema.url();
     let there = voice.json(&["migrate-database", DATABASE, &postgres, "--json"]);
     let back = voice.json(&["migrate-database", &postgres, "sqlite://back.db", "--json"]);
     assert_eq!(there, back);
@@ -171,23 +174,4 @@ fn a_database_moves_to_postgresql_and_back() {
     .unwrap();
     let import = ["feeds", "import", "more.toml", "--json", "--database", &postgres];
     assert_eq!(voice.json(&import)["added"].as_array().unwrap().len(), 1);
-}
-
-/// A new schema in the PostgreSQL database to test with.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "whoever runs the tests says which database"
-)]
-fn schema() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var("VOICE_TEST_POSTGRES").expect("VOICE_TEST_POSTGRES names no database");
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let schema = format!("backup_{}_{number}", std::process::id());
-    let made = Command::new("psql")
-        .args([&server, "-qc", &format!("CREATE SCHEMA {schema}")])
-        .status()
-        .unwrap();
-    assert!(made.success());
-    let separator = if server.contains('?') { '&' } else { '?' };
-    format!("{server}{separator}options=-c%20search_path%3D{schema}")
 }
