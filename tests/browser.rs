@@ -44,6 +44,7 @@ fn every_kind_of_page_asks_nobody_else_and_gives_no_complaint() {
         "/about",
         "/privacy",
         "/accessibility",
+        "/fetching",
         "/nowhere",
     ];
     let mut browser = Chromium::start();

@@ -10,14 +10,14 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use fetch::{FetchConfig, Fetcher};
 use model::{FixedClock, Site};
-use poll::{CronLine, Intervals, Poller, PollerSettings, Selection};
+use poll::{CronLine, Intervals, Network, Poller, PollerSettings, Selection};
 use registry::Settings;
 use serve::App;
-use store::Store;
+use store::{Due, Store};
 use support::blogosphere::{Answer, Blogosphere, rss};
 use support::database::{Cluster, Schema};
 use support::{Reply, Voice, ask, config, config_with, text};
@@ -235,7 +235,8 @@ impl Inside {
         let (mut feeds, _) = self.poller.select(Selection::All).await.unwrap();
         feeds.sort_by(|one, other| one.slug.cmp(&other.slug));
         for feed in feeds {
-            let summary = self.poller.poll(vec![feed], &stop, &|_| ()).await;
+            let mut network = Network::default();
+            let summary = self.poller.poll(vec![feed], &mut network, &stop, &|_| ()).await;
             assert_eq!(summary.feeds, 1, "{summary:?}");
         }
     }
@@ -249,6 +250,10 @@ impl Inside {
             store: self.store.clone(),
             clock: Arc::clone(clock) as _,
             poll_stale_after: Duration::from_hours(1),
+            due: Arc::new(|now| Due {
+                now,
+                furthest: now + TimeDelta::days(1),
+            }),
             next_digest_close: Arc::new(move |after| schedule.next_after(after)),
             serves_readers: true,
         };

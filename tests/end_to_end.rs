@@ -449,3 +449,57 @@ fn feeds_travel_as_opml_and_toml() {
         "{toml}"
     );
 }
+
+#[test]
+fn feeds_tell_how_they_fare_and_are_paused_and_resumed() {
+    let blogs = Blogosphere::start();
+    blogs.answer("/good/feed", Answer::Feed(rss("good", [40, 39])));
+    blogs.answer("/page/feed", raw(200, &[], "<!doctype html><title>Hello</title>"));
+    let voice = Voice::of(&[
+        ("good", blogs.url("/good/feed")),
+        ("page", blogs.url("/page/feed")),
+    ]);
+    voice.json(&["poll", "--all", "--json"]);
+    let listed = voice.json(&["feeds", "list", "--json"]);
+    let (good, page) = (&listed[0], &listed[1]);
+    assert_eq!(
+        (&good["state"], &page["state"]),
+        (&"quiet".into(), &"not_a_feed".into())
+    );
+    assert!(page["reason"].as_str().unwrap().contains("web page"), "{page:#}");
+    assert_eq!(good["not_modified_share"], 0.0);
+    assert_eq!(good["last_polls"][0]["outcome"], "changed");
+    assert_eq!(
+        (&good["next_poll_why"], &page["next_poll_why"]),
+        (&"rhythm".into(), &"back_off".into())
+    );
+    let words = text(&voice.run(&["feeds", "list"]).stdout);
+    assert!(
+        words.contains("good: quiet, 2 entries") && words.contains("Next poll from"),
+        "{words}"
+    );
+
+    let paused = voice.run(&["feeds", "pause", "good", "nobody"]);
+    assert_eq!(paused.status.code(), Some(1), "one of them is nobody's");
+    assert!(
+        text(&paused.stderr).contains("\"nobody\""),
+        "{}",
+        text(&paused.stderr)
+    );
+    // All that is polled fails, so the command does.
+    let polled = voice.run(&["poll", "--all", "--json"]);
+    let summary: Value = serde_json::from_slice(&polled.stdout).unwrap();
+    assert_eq!((&summary["feeds"], &summary["skipped"]), (&1.into(), &1.into()));
+    let listed = voice.json(&["feeds", "list", "--json"]);
+    assert_eq!(
+        (&listed[0]["state"], &listed[0]["next_poll_at"]),
+        (&"stopped".into(), &Value::Null)
+    );
+    let asked = blogs.requests("/good/feed").len();
+    assert_eq!(
+        voice.json(&["feeds", "resume", "good", "--json"])["resumed"][0],
+        "good"
+    );
+    assert_eq!(voice.json(&["poll", "good", "--json"])["unchanged"], 1);
+    assert_eq!(blogs.requests("/good/feed").len(), asked + 1);
+}

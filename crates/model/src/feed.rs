@@ -1,8 +1,12 @@
 //! Members and the feeds that are polled for them.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use url::Url;
+
+use crate::Why;
 
 /// A person or a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -243,9 +247,13 @@ pub struct Feed {
     pub joined: NaiveDate,
     /// Whether it is polled.
     pub status: FeedStatus,
+    /// The feed's own title, as last read.
+    pub title: Option<String>,
     /// For the next conditional GET.
     pub validators: Validators,
-    /// Lower-case hex SHA-256 of the last body read, for servers that ignore validators.
+    /// Where the validators came from, if a redirect led there from [`Self::url`].
+    pub validators_url: Option<Url>,
+    /// Hexadecimal; tells the last body read from another, for servers that ignore validators.
     pub body_hash: Option<String>,
     /// The first poll that gave a feed; `None` until then.
     pub first_success_at: Option<DateTime<Utc>>,
@@ -259,14 +267,36 @@ pub struct Feed {
     pub last_error: Option<String>,
     /// When it is due again.
     pub next_poll_at: DateTime<Utc>,
+    /// Why then.
+    pub next_poll_why: Why,
     /// No request before this: a `Retry-After` that the server sent.
     pub retry_after_at: Option<DateTime<Utc>>,
-    /// Failures since the last success.
+    /// Failures since the last success; those of our own network do not count.
     pub failures: u32,
+    /// The first of them.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// Whether what went wrong in the last poll is that the document is no feed.
+    pub not_a_feed: bool,
+    /// The feed that the page at the address names instead: for a person to look at, never taken.
+    pub proposed: Option<Url>,
     /// The first of the present run of 410 answers.
     pub gone_since: Option<DateTime<Utc>>,
+    /// Since when its name is unknown, without a good answer in between.
+    pub name_unknown_since: Option<DateTime<Utc>>,
     /// Where a chain of permanent redirects leads, and since when without a break.
     pub moved: Option<(Url, DateTime<Utc>)>,
+    /// Why nothing new of it is taken until somebody has looked at it.
+    pub held: Option<String>,
+    /// How often it has written of late: since then, so many entries.
+    pub written: Option<(DateTime<Utc>, u32)>,
+    /// The feed says that it changes no more often than this.
+    pub changes_every: Option<Duration>,
+    /// Hours of the day, in GMT, in which it wants to be left alone: bit 0 is the hour from midnight on.
+    pub skip_hours: u32,
+    /// Days of the week, in GMT, on which it wants to be left alone: bit 0 is Monday.
+    pub skip_days: u8,
+    /// When the newest entry came out, or arrived if that was later.
+    pub last_entry_at: Option<DateTime<Utc>>,
     /// Entries that we hold from this feed.
     pub entries: u32,
     /// Counts the polls recorded; a result computed from an older version is refused.

@@ -8,12 +8,14 @@ mod clock;
 mod draft;
 mod entry;
 mod feed;
+mod health;
 mod html;
 mod site;
 mod slug;
 mod text;
 mod topic;
 mod week;
+mod why;
 
 pub use address::{link_key, normal_feed_address};
 pub use clock::{Clock, FixedClock, SystemClock};
@@ -22,9 +24,11 @@ pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, Topic
 pub use feed::{
     ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
 };
+pub use health::{Health, HealthState};
 pub use html::SafeHtml;
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;
 pub use text::{EXCERPT_WORDS, clean_text, count_words, first_words, reading_minutes};
 pub use topic::{Topic, TopicRole, TopicRules};
 pub use week::{Week, WeekError, start_of_day};
+pub use why::Why;

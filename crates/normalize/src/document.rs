@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use url::Url;
 
+use crate::cadence::{Cadence, cadence};
 use crate::decode::decode;
 use crate::entry::{self, RawEntry};
 use crate::error::ReadError;
@@ -81,6 +82,8 @@ pub struct Document {
     pub language: Option<String>,
     /// How long it may be kept before it is asked for again (RSS `ttl`).
     pub ttl: Option<Duration>,
+    /// What else it says of how often and when it wants to be asked for.
+    pub cadence: Cadence,
     /// What is wrong with it, the worst first.
     pub problems: Vec<Problem>,
     /// Its entries, in its own order.
@@ -153,6 +156,10 @@ pub fn read(source: &Source<'_>) -> Result<Document, ReadError> {
         ttl: feed
             .ttl
             .map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
+        cadence: match format {
+            Format::Json => Cadence::default(),
+            _ => cadence(text),
+        },
         site,
         problems,
         entries,

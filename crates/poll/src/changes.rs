@@ -18,6 +18,12 @@ impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         self.new.is_empty() && self.changed.is_empty()
     }
+
+    /// The dates of the new entries, or of their arrival; undated back catalogue has none.
+    pub(crate) fn dates(&self) -> impl Iterator<Item = DateTime<Utc>> {
+        let dated = self.new.iter().filter(|entry| !entry.undated_back_catalogue);
+        dated.map(|entry| entry.published_at)
+    }
 }
 
 /// Compares what `feed` says now (`found`, in its own order) with what is `known` of it. Only entries that are

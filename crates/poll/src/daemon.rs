@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::poller::{Poller, Selection, stopped};
+use crate::network::Network;
+use crate::poller::{OUR_NETWORK, Poller, Selection, stopped};
 use crate::retag;
 
 /// A sleep is cut into slices of this length, so that a clock that jumps is noticed.
@@ -22,9 +23,10 @@ pub async fn run(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<boo
 }
 
 async fn go_round(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bool>) {
+    let mut network = Network::default();
     loop {
         let current = Arc::clone(&poller.borrow());
-        poll_due(&current, &stop).await;
+        poll_due(&current, &mut network, &stop).await;
         tokio::select! {
             () = stopped(stop.clone()) => return,
             () = next_tick(&current) => {}
@@ -32,7 +34,7 @@ async fn go_round(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bo
     }
 }
 
-async fn poll_due(poller: &Poller, stop: &watch::Receiver<bool>) {
+async fn poll_due(poller: &Poller, network: &mut Network, stop: &watch::Receiver<bool>) {
     let feeds = match poller.select(Selection::Due).await {
         Ok((feeds, _)) => feeds,
         Err(error) => {
@@ -45,8 +47,13 @@ async fn poll_due(poller: &Poller, stop: &watch::Receiver<bool>) {
         return;
     }
     tracing::info!(feeds = feeds.len(), "polling what is due");
-    let summary = poller.poll(feeds, stop, &|_| ()).await;
-    for failure in &summary.failures {
+    let summary = poller.poll(feeds, network, stop, &|_| ()).await;
+    // That our network is down has been said, once.
+    for failure in summary
+        .failures
+        .iter()
+        .filter(|failure| failure.error != OUR_NETWORK)
+    {
         tracing::warn!(feed = failure.feed, error = failure.error, "poll failed");
     }
     tracing::info!(

@@ -4,7 +4,7 @@
 //! `changes`) and written by the store in one transaction; nothing here knows SQL or the web framework.
 //! To change *when* a feed is polled, look at `schedule.rs` (and `hints.rs` for what feeds ask); whether a failure is
 //! theirs or ours, at `network.rs`; whether an address is still theirs, at `moves.rs`; how a feed's state is told, at
-//! `health.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
+//! `model`'s `health.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
 //! other fetchers, at `round.rs`.
 
 mod changes;
@@ -12,7 +12,6 @@ mod check;
 mod cron_line;
 mod daemon;
 mod error;
-mod health;
 mod hints;
 #[cfg(test)]
 mod month;
@@ -27,11 +26,10 @@ pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
 pub use cron_line::CronLine;
 pub use daemon::run;
 pub use error::PollError;
-pub use health::{Health, State, Vitals, health};
 pub use hints::Hints;
-pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved, name_is_gone};
+pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 pub use network::{Network, Witness};
 pub use poller::{Poller, PollerSettings, Selection};
 pub use retag::{Replayed, replay, retagged};
 pub use round::{FeedFailure, PollSummary};
-pub use schedule::{Intervals, NextPoll, Turn, Why, Written, is_due};
+pub use schedule::{Intervals, NextPoll, Turn, Written};

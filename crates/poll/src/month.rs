@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use model::Why;
 use url::Url;
 
 use crate::hints::Hints;
 use crate::moves::{Answer, Move, moved};
 use crate::network::{Network, Witness};
-use crate::schedule::{Intervals, NextPoll, Turn, Why, Written, is_due};
+use crate::schedule::{Intervals, NextPoll, Turn, Written};
 
 const FEEDS: i64 = 300;
 const TICK: TimeDelta = TimeDelta::minutes(5);
@@ -134,7 +135,7 @@ fn live() -> (Month, Vec<Server>) {
     while now < start() + MONTH {
         let away = now >= outage().0 && now < outage().1;
         let due: Vec<usize> = (0..feeds.len())
-            .filter(|&n| is_due(INTERVALS, feeds[n].next.at, feeds[n].retry_after_at, now))
+            .filter(|&n| feeds[n].next.at <= now && !INTERVALS.due(now).is_refused(feeds[n].retry_after_at))
             .collect();
         network = network.after(due.iter().map(|&n| Witness {
             host: &servers[n].host,

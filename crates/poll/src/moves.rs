@@ -11,10 +11,6 @@ use crate::schedule::GONE_CONFIRMED_AFTER;
 /// How long a permanent redirect must have been answered without a break before it becomes the address.
 const MOVED_AFTER: TimeDelta = TimeDelta::days(7);
 
-/// How long a name must have been unknown before its domain counts as given up: registrars restore a lapsed name within
-/// days, and its owner notices.
-const NAME_GONE_AFTER: TimeDelta = TimeDelta::days(7);
-
 /// How long a feed must have been silent for its return to be looked at twice.
 const SILENCE: TimeDelta = TimeDelta::days(30);
 
@@ -98,12 +94,6 @@ pub fn gone(before: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Gone {
     } else {
         Gone::Once { since }
     }
-}
-
-/// Whether the domain of a feed counts as given up: its name has been unknown since `since`, without a good answer in
-/// between. It is polled on, for names come back; but what comes back is looked at by [`changed_hands`].
-pub fn name_is_gone(since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    since.is_some_and(|since| now - since >= NAME_GONE_AFTER)
 }
 
 /// What marks a feed as somebody's.
@@ -267,14 +257,6 @@ mod tests {
             };
             assert_eq!(gone(Some(since), now), verdict);
         }
-    }
-
-    #[test]
-    fn a_name_is_gone_after_seven_days() {
-        let now = at("2026-11-23T09:00:00Z");
-        assert!(!name_is_gone(None, now));
-        assert!(!name_is_gone(Some(at("2026-11-16T09:00:01Z")), now));
-        assert!(name_is_gone(Some(at("2026-11-16T09:00:00Z")), now));
     }
 
     #[test]

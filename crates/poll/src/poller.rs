@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use fetch::{Body, Fetch, FetchOutcome, Fetcher};
+use chrono::{DateTime, Utc};
+use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher};
 use model::{Clock, Feed, FeedStatus, KnownEntry, PollOutcome, Site, Validators};
-use normalize::{Source, Tagger};
-use store::{FeedState, PollRecord, Store};
+use normalize::{Document, ReadError, Source, Tagger};
+use store::{FeedState, HostRequest, PollRecord, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
 use twox_hash::XxHash3_128;
+use url::Url;
 
 use crate::changes::{Changes, changes};
-use crate::schedule::{GONE_CONFIRMED_AFTER, Intervals};
+use crate::hints::Hints;
+use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
+use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
 use crate::{CronLine, PollError};
 
 /// Which feeds to poll.
@@ -94,9 +97,9 @@ impl Poller {
     /// # Errors
     /// [`PollError::NotRegistered`] names the first name that is no feed's.
     pub async fn select(&self, selection: Selection<'_>) -> Result<(Vec<Feed>, u32), PollError> {
-        let now = self.clock.now();
+        let due = self.intervals.due(self.clock.now());
         let wanted: Vec<Feed> = match selection {
-            Selection::Due => return Ok((self.store.due_feeds(now).await?, 0)),
+            Selection::Due => return Ok((self.store.due_feeds(due).await?, 0)),
             Selection::All => {
                 let all = self.store.feeds().await?;
                 all.into_iter()
@@ -105,14 +108,16 @@ impl Poller {
             }
             Selection::Named(names) => {
                 let all = self.store.feeds().await?;
+                let aliases = self.store.feed_aliases().await?;
                 let mut wanted: Vec<Feed> = Vec::new();
                 for name in names {
                     let address = name.parse().ok().map(|url| model::normal_feed_address(&url));
                     let is_named = |feed: &&Feed| {
                         feed.slug == *name
-                            || address
-                                .as_ref()
-                                .is_some_and(|a| *a == model::normal_feed_address(&feed.url))
+                            || address.as_ref().is_some_and(|address| {
+                                *address == model::normal_feed_address(&feed.url)
+                                    || aliases.contains(&(address.clone(), feed.id))
+                            })
                     };
                     let feed = all
                         .iter()
@@ -126,9 +131,8 @@ impl Poller {
             }
         };
         let total = wanted.len();
-        let may_poll = |feed: &Feed| {
-            feed.status == FeedStatus::Active && feed.retry_after_at.is_none_or(|until| until <= now)
-        };
+        let may_poll =
+            |feed: &Feed| feed.status == FeedStatus::Active && !due.is_refused(feed.retry_after_at);
         let feeds: Vec<Feed> = wanted.into_iter().filter(may_poll).collect();
         let skipped = (total - feeds.len()) as u32;
         Ok((feeds, skipped))
@@ -136,29 +140,27 @@ impl Poller {
 
     /// Fetches and reads one feed and decides what to write. Whatever happens ends in a record.
     pub(crate) async fn poll_one(&self, feed: Feed, fetcher: i64) -> Polled {
-        let fetch = self
-            .fetcher
-            .fetch(&feed.url, &feed.validators, self.clock.now())
-            .await;
+        let asked_at = self.clock.now();
+        let fetch = self.fetcher.fetch(&feed.url, &feed.validators, asked_at).await;
         let now = self.clock.now();
         let mut poll = PollInHand::new(feed, fetcher, now, self.intervals, &fetch);
         match fetch.outcome {
             FetchOutcome::NotModified { validators, max_age } => poll.not_modified(validators, max_age),
             FetchOutcome::Modified(body) => {
                 let hash = format!("{:032x}", XxHash3_128::oneshot(&body.bytes));
+                let (validators, max_age) = (body.validators.clone(), body.max_age);
                 if poll.feed.body_hash.as_deref() == Some(hash.as_str()) {
-                    poll.unchanged(body.validators, body.max_age);
+                    poll.unchanged(validators, max_age);
                 } else {
-                    let (validators, max_age) = (body.validators.clone(), body.max_age);
                     match self.read(&poll.feed, body, &fetch.final_url, now).await {
                         Ok(read) => poll.read(read, hash, validators, max_age),
-                        Err(error) => poll.failed(error),
+                        Err(unread) => poll.unread(unread),
                     }
                 }
             }
             FetchOutcome::Gone => poll.gone(),
             FetchOutcome::RetryAfter { until, message } => poll.retry_after(until, message),
-            FetchOutcome::Failed(failure) => poll.failed(failure.message),
+            FetchOutcome::Failed(failure) => poll.failed_to_fetch(failure),
         }
         poll.finish()
     }
@@ -168,94 +170,205 @@ impl Poller {
         &self,
         feed: &Feed,
         body: Body,
-        final_url: &url::Url,
+        final_url: &Url,
         now: DateTime<Utc>,
-    ) -> Result<Read, String> {
-        let known = match feed.first_success_at {
-            None => Vec::new(),
-            Some(_) => self
-                .store
-                .known_entries(feed.id)
-                .await
-                .map_err(|error| error.to_string())?,
+    ) -> Result<Read, Unread> {
+        let is_known = feed.first_success_at.is_some();
+        let known = if is_known {
+            self.store.known_entries(feed.id).await?
+        } else {
+            Vec::new()
         };
-        let _turn = self
+        let turn = self
             .reading
             .acquire()
             .await
             .expect("the semaphore is never closed");
-        let (feed, url) = (feed.clone(), final_url.clone());
+        let (owned, url) = (feed.clone(), final_url.clone());
         let (site, tagger) = (Arc::clone(&self.site), Arc::clone(&self.tagger));
         let reading =
-            tokio::task::spawn_blocking(move || read(&feed, &known, &body, &url, &site, &tagger, now));
-        reading.await.unwrap_or_else(|_| {
-            Err("the feed made our reader stop; we have kept what we had of it".to_owned())
-        })
+            tokio::task::spawn_blocking(move || read(&owned, &known, &body, &url, &site, &tagger, now));
+        let mut read = reading.await.unwrap_or_else(|_| {
+            Err(Unread::because(
+                "the feed made our reader stop; we have kept what we had of it",
+            ))
+        })?;
+        drop(turn);
+        if !read.changes.new.is_empty() {
+            let mut dates: Vec<DateTime<Utc>> = read.changes.dates().collect();
+            if is_known {
+                dates.extend(self.store.latest_dates(feed.id, LOOK_BACK).await?);
+            }
+            read.written = Written::of(&dates, now);
+        }
+        Ok(read)
     }
 }
 
 /// What a reading came to.
 struct Read {
     changes: Changes,
+    title: Option<String>,
     site_url: Option<String>,
+    hints: Hints,
+    /// How often the blog writes, where this reading says something new of it.
+    written: Option<Written>,
+    /// Why nothing of it may be taken.
+    held: Option<String>,
+}
+
+/// Why a body could not be read.
+struct Unread {
+    message: String,
+    not_a_feed: bool,
+    /// The feed that the page names, if it is a page.
+    proposed: Option<Url>,
+}
+
+impl Unread {
+    fn because(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            not_a_feed: false,
+            proposed: None,
+        }
+    }
+
+    /// What is no feed may be a page that names one.
+    fn of(error: &ReadError, body: &Body, url: &Url) -> Self {
+        let not_a_feed = matches!(error, ReadError::NotAFeed { .. });
+        let candidates = if not_a_feed {
+            normalize::discover(&body.bytes, body.content_type.as_deref(), url)
+        } else {
+            Vec::new()
+        };
+        Self {
+            message: error.to_string(),
+            not_a_feed,
+            proposed: candidates.into_iter().next().map(|candidate| candidate.url),
+        }
+    }
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self::because(error.to_string())
+    }
 }
 
 fn read(
     feed: &Feed,
     known: &[KnownEntry],
     body: &Body,
-    url: &url::Url,
+    url: &Url,
     site: &Site,
     tagger: &Tagger,
     now: DateTime<Utc>,
-) -> Result<Read, String> {
+) -> Result<Read, Unread> {
     let source = Source {
         body: &body.bytes,
         content_type: body.content_type.as_deref(),
         url: Some(url),
         timezone: site.timezone,
     };
-    let document = normalize::read(&source).map_err(|error| error.to_string())?;
+    let document = normalize::read(&source).map_err(|error| Unread::of(&error, body, url))?;
+    let changes = changes(feed, known, &document.entries, site, tagger, now);
+    let held = feed
+        .held
+        .clone()
+        .or_else(|| suspicion(feed, known.len(), &document, &changes, now));
     Ok(Read {
-        changes: changes(feed, known, &document.entries, site, tagger, now),
+        hints: Hints::of(document.ttl, &document.cadence),
+        changes,
+        title: document.title,
         // Said only when it is news, for what is said is written.
         site_url: document
             .site
             .map(String::from)
             .filter(|site| feed.member.url.as_ref() != Some(site)),
+        written: None,
+        held,
     })
 }
+
+/// Why the feed seems to be in other hands than before.
+fn suspicion(
+    feed: &Feed,
+    held: usize,
+    document: &Document,
+    changes: &Changes,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let site_before = feed.member.url.as_deref().and_then(|url| url.parse().ok());
+    let before = Face {
+        title: feed.title.as_deref(),
+        site: site_before.as_ref(),
+    };
+    let after = Face {
+        title: document.title.as_deref(),
+        site: document.site.as_ref(),
+    };
+    let found = document.entries.len();
+    let reading = Reading {
+        held,
+        found,
+        known: found - changes.new.len(),
+        last_answer: feed.last_success_at?,
+        last_entry: feed.last_entry_at?,
+    };
+    changed_hands(&before, &after, &reading, now)
+}
+
+/// What is said of a poll that came to nothing because our own network was down.
+pub(crate) const OUR_NETWORK: &str =
+    "our own network was down, so this feed could not be asked; nobody is blamed";
 
 /// A poll that is done but not yet recorded.
 pub(crate) struct Polled {
     pub(crate) slug: String,
+    /// As politeness counts it.
+    pub(crate) host: String,
+    /// Whether the poll before this one had succeeded.
+    pub(crate) was_well: bool,
+    /// Where no server was reached: the state that the feed keeps if that turns out to be our own fault.
+    pub(crate) unreached: Option<FeedState>,
     pub(crate) record: PollRecord,
 }
 
-/// A poll between the answer and the record: how each outcome changes the feed's state.
+impl Polled {
+    /// The record where our own network was down.
+    pub(crate) fn blaming_our_network(mut self) -> Self {
+        if let Some(state) = self.unreached.take() {
+            self.record.error = Some(OUR_NETWORK.to_owned());
+            self.record.state = state;
+        }
+        self
+    }
+}
+
+/// A poll between the answer and the record: how each outcome changes the feed's state. What is not said to change
+/// stays as it was.
 struct PollInHand {
     feed: Feed,
     now: DateTime<Utc>,
     intervals: Intervals,
+    reached: bool,
+    final_url: Url,
+    permanent_target: Option<Url>,
     record: PollRecord,
 }
 
 impl PollInHand {
     fn new(feed: Feed, fetcher: i64, now: DateTime<Utc>, intervals: Intervals, fetch: &Fetch) -> Self {
-        // A move counts from the first answer of an unbroken run of the same permanent redirect.
-        let wholly_permanent = fetch.permanent_target.as_ref() == Some(&fetch.final_url);
-        let moved = fetch
-            .permanent_target
-            .clone()
-            .filter(|_| wholly_permanent)
-            .map(|target| match &feed.moved {
-                Some((known, since)) if *known == target => (target, *since),
-                _ => (target, now),
-            });
         let body_bytes = match &fetch.outcome {
             FetchOutcome::Modified(body) => body.bytes.len() as u64,
             _ => 0,
         };
+        let requests = fetch.hops.iter().map(|hop| HostRequest {
+            host: hop.url.host_str().unwrap_or_default().to_owned(),
+            not_modified: hop.status == Some(304),
+            bytes: hop.bytes,
+        });
         let record = PollRecord {
             feed_id: feed.id,
             feed_version: feed.version,
@@ -266,17 +379,9 @@ impl PollInHand {
             duration_ms: fetch.duration.as_millis() as u64,
             body_bytes,
             error: None,
-            state: FeedState {
-                status: feed.status,
-                validators: feed.validators.clone(),
-                body_hash: feed.body_hash.clone(),
-                next_poll_at: now,
-                retry_after_at: None,
-                failures: 0,
-                gone_since: None,
-                moved,
-                site_url: None,
-            },
+            requests: requests.collect(),
+            state: FeedState::of(&feed),
+            new_url: None,
             new: Vec::new(),
             changed: Vec::new(),
         };
@@ -284,73 +389,204 @@ impl PollInHand {
             feed,
             now,
             intervals,
+            reached: fetch.reached(),
+            final_url: fetch.final_url.clone(),
+            permanent_target: fetch.permanent_target.clone(),
             record,
         }
     }
 
+    fn turn(&self) -> Turn {
+        Turn {
+            feed: self.feed.id,
+            poll: self.feed.version,
+        }
+    }
+
+    fn come_back(&mut self, next: NextPoll) {
+        self.record.state.next_poll_at = next.at;
+        self.record.state.next_poll_why = next.why;
+    }
+
+    /// A 304 to validators that came from another document says nothing: the next poll asks without any.
     fn not_modified(&mut self, validators: Validators, max_age: Option<Duration>) {
-        self.succeeded(PollOutcome::NotModified, validators, max_age);
+        let source = self.feed.validators_url.as_ref().unwrap_or(&self.feed.url);
+        let validators = if is_same_document(source, &self.final_url) {
+            validators
+        } else {
+            Validators::default()
+        };
+        self.answered(PollOutcome::NotModified, validators, max_age);
     }
 
     fn unchanged(&mut self, validators: Validators, max_age: Option<Duration>) {
-        self.succeeded(PollOutcome::Unchanged, validators, max_age);
+        self.answered(PollOutcome::Unchanged, validators, max_age);
     }
 
     fn read(&mut self, read: Read, hash: String, validators: Validators, max_age: Option<Duration>) {
+        let state = &mut self.record.state;
+        state.changes_every = read.hints.interval;
+        state.skip_hours = read.hints.skip_hours;
+        state.skip_days = read.hints.skip_days;
+        if let Some(why) = read.held {
+            if state.held.is_none() {
+                tracing::warn!(
+                    feed = self.feed.slug,
+                    why,
+                    "held: nothing new of this feed is taken before somebody has looked; `voice feeds resume` takes it, \
+                     `voice feeds pause` leaves it"
+                );
+            }
+            state.held = Some(why);
+            self.answered(PollOutcome::Unchanged, validators, max_age);
+            return;
+        }
         let outcome = if read.changes.is_empty() {
             PollOutcome::Unchanged
         } else {
             PollOutcome::Changed
         };
-        self.succeeded(outcome, validators, max_age);
-        self.record.state.body_hash = Some(hash);
-        self.record.state.site_url = read.site_url;
+        state.title = read.title;
+        state.site_url = read.site_url;
+        state.body_hash = Some(hash);
+        if let Some(written) = read.written {
+            state.written = Some((written.since, written.posts));
+        }
+        let newest = read.changes.new.iter().map(|entry| entry.released_at).max();
+        state.last_entry_at = state.last_entry_at.max(newest);
+        self.answered(outcome, validators, max_age);
         self.record.new = read.changes.new;
         self.record.changed = read.changes.changed;
     }
 
-    fn succeeded(&mut self, outcome: PollOutcome, validators: Validators, max_age: Option<Duration>) {
+    /// A good answer ends whatever was wrong, and says where the feed lies.
+    fn answered(&mut self, outcome: PollOutcome, validators: Validators, max_age: Option<Duration>) {
         self.record.outcome = outcome;
-        self.record.state.validators = validators;
-        self.record.state.next_poll_at = self.intervals.after_success(self.now, max_age);
+        let state = &mut self.record.state;
+        state.validators = validators;
+        state.validators_url = Some(&self.final_url)
+            .filter(|url| **url != self.feed.url)
+            .cloned();
+        state.retry_after_at = None;
+        state.failures = 0;
+        state.failing_since = None;
+        state.not_a_feed = false;
+        state.proposed = None;
+        state.gone_since = None;
+        state.name_unknown_since = None;
+        let answer = Answer {
+            asked: &self.feed.url,
+            from: &self.final_url,
+            permanent_target: self.permanent_target.as_ref(),
+            is_feed: true,
+        };
+        let before = self.feed.moved.as_ref().map(|(to, since)| (to, *since));
+        match moved(before, &answer, self.now) {
+            Move::None => state.moved = None,
+            Move::Announced { to, since } => state.moved = Some((to, since)),
+            Move::Settled { to } => self.record.new_url = Some(to),
+        }
+        let written = state.written.map(|(since, posts)| Written { since, posts });
+        let hints = Hints {
+            interval: state.changes_every,
+            skip_hours: state.skip_hours,
+            skip_days: state.skip_days,
+        };
+        let next = self
+            .intervals
+            .after_answer(self.now, written, max_age, &hints, self.turn());
+        self.come_back(next);
     }
 
     /// The old validators stay, so that a feed which is mended by going back is heard of.
     fn failed(&mut self, error: String) {
         self.record.error = Some(error);
-        self.record.state.failures = self.feed.failures.saturating_add(1);
-        self.record.state.next_poll_at =
-            self.intervals
-                .after_failure(self.now, self.record.state.failures, self.feed.id);
+        let state = &mut self.record.state;
+        state.retry_after_at = None;
+        state.failures = self.feed.failures.saturating_add(1);
+        state.failing_since.get_or_insert(self.now);
+        state.not_a_feed = false;
+        let next = self
+            .intervals
+            .after_trouble(self.now, self.record.state.failures, self.turn());
+        self.come_back(next);
+    }
+
+    fn failed_to_fetch(&mut self, failure: Failure) {
+        self.failed(failure.message);
+        if failure.kind == FailureKind::NoSuchName {
+            self.record.state.name_unknown_since.get_or_insert(self.now);
+        }
+    }
+
+    fn unread(&mut self, unread: Unread) {
+        self.failed(unread.message);
+        self.record.state.not_a_feed = unread.not_a_feed;
+        self.record.state.proposed = unread.proposed;
     }
 
     fn retry_after(&mut self, until: DateTime<Utc>, message: String) {
         self.failed(message);
         self.record.state.retry_after_at = Some(until);
-        self.record.state.next_poll_at = self.record.state.next_poll_at.max(until);
+        let failures = self.record.state.failures;
+        let next = self
+            .intervals
+            .after_refusal(self.now, until, failures, self.turn());
+        self.come_back(next);
     }
 
     fn gone(&mut self) {
-        let since = self.feed.gone_since.unwrap_or(self.now);
-        let confirmed = TimeDelta::from_std(GONE_CONFIRMED_AFTER).is_ok_and(|day| self.now - since >= day);
-        self.failed(if confirmed {
-            "the server says for the second time that this feed is gone for good (410); it is no longer polled".to_owned()
-        } else {
-            "the server says that this feed is gone for good (410); we ask once more in a day before we believe it".to_owned()
-        });
+        let since = match gone(self.feed.gone_since, self.now) {
+            Gone::Once { since } => {
+                self.failed(
+                    "the server says that this feed is gone for good (410); we ask once more in a day before we believe it"
+                        .to_owned(),
+                );
+                self.come_back(self.intervals.after_first_410(self.now, self.turn()));
+                since
+            }
+            Gone::Confirmed { since } => {
+                self.failed(
+                    "the server says for the second time that this feed is gone for good (410); it is no longer polled"
+                        .to_owned(),
+                );
+                self.record.state.status = FeedStatus::Gone;
+                since
+            }
+        };
         self.record.state.gone_since = Some(since);
-        self.record.state.next_poll_at = self.intervals.after_gone(self.now);
-        if confirmed {
-            self.record.state.status = FeedStatus::Gone;
-        }
     }
 
     fn finish(self) -> Polled {
+        let unreached = (!self.reached).then(|| {
+            let next = self.intervals.after_outage(self.now, self.turn());
+            FeedState {
+                next_poll_at: next.at,
+                next_poll_why: next.why,
+                ..FeedState::of(&self.feed)
+            }
+        });
         Polled {
+            host: fetch::politeness_key(&self.feed.url),
+            was_well: self.feed.failures == 0,
+            unreached,
             slug: self.feed.slug,
             record: self.record,
         }
     }
+}
+
+/// Whether two addresses are of one document: what an address adds after `?` may be new each time.
+fn is_same_document(one: &Url, other: &Url) -> bool {
+    let place = |url: &Url| {
+        (
+            url.scheme().to_owned(),
+            url.host_str().map(str::to_owned),
+            url.port_or_known_default(),
+            url.path().to_owned(),
+        )
+    };
+    place(one) == place(other)
 }
 
 /// Waits until `stop` turns true; for ever if whoever could say so is gone.

@@ -11,9 +11,10 @@ use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
 use model::{Feed, PollOutcome};
 use serde::Serialize;
-use store::{Lease, PollRecord, WantedFeed};
+use store::{Lease, PollCounts, PollRecord, WantedFeed};
 use tokio::sync::{mpsc, watch};
 
+use crate::network::{Network, Witness};
 use crate::poller::{Polled, Poller, stopped};
 
 /// How many feeds are leased, and how many finished polls recorded, in one transaction at most.
@@ -66,6 +67,17 @@ pub struct FeedFailure {
 }
 
 impl PollSummary {
+    fn add(&mut self, slug: String, record: &PollRecord, counts: PollCounts) {
+        self.entries_new += counts.new;
+        self.entries_updated += counts.updated;
+        match record.outcome {
+            PollOutcome::NotModified => self.not_modified += 1,
+            PollOutcome::Unchanged => self.unchanged += 1,
+            PollOutcome::Changed => self.changed += 1,
+            PollOutcome::Failed => self.fail(slug, record.error.clone().unwrap_or_default()),
+        }
+    }
+
     fn fail(&mut self, feed: String, error: String) {
         self.failed += 1;
         self.failures.push(FeedFailure { feed, error });
@@ -79,6 +91,8 @@ enum Finished {
     Overtaken(String),
     /// The store could not lease it.
     Failed(String, String),
+    /// Not a feed: all that could be polled by now have been.
+    All,
 }
 
 /// The feeds of one host that are still to be leased.
@@ -98,11 +112,13 @@ struct Round<'p> {
 
 impl Poller {
     /// Polls `feeds` side by side and records each poll. `progress` hears each feed's slug as it is done with.
+    /// `network` is what the round before this one found, and becomes what this one finds.
     /// When `stop` turns true no further feed is begun, those in flight are dropped with nothing written, and the
     /// summary tells of the rest.
     pub async fn poll(
         &self,
         feeds: Vec<Feed>,
+        network: &mut Network,
         stop: &watch::Receiver<bool>,
         progress: &(dyn Fn(&str) + Sync),
     ) -> PollSummary {
@@ -135,11 +151,20 @@ impl Poller {
             Some(fetcher)
         };
         let record = async {
-            let mut summary = PollSummary::default();
+            let mut recorder = Recorder {
+                poller: self,
+                network,
+                progress,
+                summary: PollSummary::default(),
+                witnesses: Vec::new(),
+                unreached: Vec::new(),
+            };
+            // On the heap, for many futures are put together of this one.
             while let Some(batch) = next_batch(&mut to_record).await {
-                self.record(batch, &mut summary, progress).await;
+                Box::pin(recorder.take(batch)).await;
             }
-            summary
+            Box::pin(recorder.judge()).await;
+            recorder.summary
         };
         let (fetcher, mut summary) = tokio::join!(ask, record);
         if let Some(fetcher) = fetcher
@@ -150,58 +175,106 @@ impl Poller {
         summary.duration_ms = (self.clock.now() - started).num_milliseconds().max(0) as u64;
         summary
     }
+}
 
-    async fn record(
-        &self,
-        batch: Vec<Finished>,
-        summary: &mut PollSummary,
-        progress: &(dyn Fn(&str) + Sync),
-    ) {
-        let (mut slugs, mut records): (Vec<String>, Vec<PollRecord>) = (Vec::new(), Vec::new());
+/// The part of the round that writes.
+struct Recorder<'r> {
+    poller: &'r Poller,
+    network: &'r mut Network,
+    progress: &'r (dyn Fn(&str) + Sync),
+    summary: PollSummary,
+    /// Host, whether it was reached, whether its feed was well: what the polls since the last verdict say.
+    witnesses: Vec<(String, bool, bool)>,
+    /// Polls that reached nobody. Whose fault that was shows when the others are done.
+    unreached: Vec<Polled>,
+}
+
+impl Recorder<'_> {
+    async fn take(&mut self, batch: Vec<Finished>) {
+        let mut polls = Vec::with_capacity(batch.len());
         for finished in batch {
             match finished {
                 Finished::Polled(polled) => {
-                    slugs.push(polled.slug);
-                    records.push(polled.record);
+                    let reached = polled.unreached.is_none();
+                    self.witnesses
+                        .push((polled.host.clone(), reached, polled.was_well));
+                    if reached {
+                        polls.push(*polled);
+                    } else {
+                        self.unreached.push(*polled);
+                    }
                 }
                 Finished::Overtaken(slug) => {
-                    progress(&slug);
-                    summary.skipped += 1;
+                    (self.progress)(&slug);
+                    self.summary.skipped += 1;
                 }
                 Finished::Failed(slug, error) => {
-                    progress(&slug);
-                    summary.feeds += 1;
-                    summary.fail(slug, error);
+                    (self.progress)(&slug);
+                    self.summary.feeds += 1;
+                    self.summary.fail(slug, error);
+                }
+                Finished::All => {
+                    self.record(std::mem::take(&mut polls)).await;
+                    self.judge().await;
                 }
             }
         }
-        let together = self.store.record_polls(&records).await;
+        self.record(polls).await;
+    }
+
+    /// Says whether it was they or we who could not be reached, and records those polls.
+    async fn judge(&mut self) {
+        let before = *self.network;
+        let witnesses = self.witnesses.iter().map(|(host, reached, was_well)| Witness {
+            host,
+            reached: *reached,
+            was_well: *was_well,
+        });
+        *self.network = before.after(witnesses);
+        self.witnesses.clear();
+        match (before, *self.network) {
+            (Network::Up, Network::Down) => tracing::error!(
+                feeds = self.unreached.len(),
+                "hardly any host can be reached: our own network seems to be down; no feed is blamed, and all are asked \
+                 again within minutes"
+            ),
+            (Network::Down, Network::Up) => tracing::info!("our own network is back"),
+            _ => {}
+        }
+        let is_ours = *self.network == Network::Down;
+        let mut unreached = std::mem::take(&mut self.unreached).into_iter().peekable();
+        while unreached.peek().is_some() {
+            let polls = unreached.by_ref().take(MAX_BATCH);
+            let polls = if is_ours {
+                polls.map(Polled::blaming_our_network).collect()
+            } else {
+                polls.collect()
+            };
+            self.record(polls).await;
+        }
+    }
+
+    async fn record(&mut self, polls: Vec<Polled>) {
+        let (slugs, records): (Vec<String>, Vec<PollRecord>) = polls
+            .into_iter()
+            .map(|polled| (polled.slug, polled.record))
+            .unzip();
+        let store = &self.poller.store;
+        let together = store.record_polls(&records).await;
         for (index, (slug, record)) in slugs.into_iter().zip(&records).enumerate() {
             // One record that cannot be written must not take its neighbours with it.
             let counts = match &together {
                 Ok(counts) => Ok(counts[index]),
-                Err(_) => self
-                    .store
+                Err(_) => store
                     .record_polls(std::slice::from_ref(record))
                     .await
                     .map(|counts| counts[0]),
             };
-            progress(&slug);
-            summary.feeds += 1;
+            (self.progress)(&slug);
+            self.summary.feeds += 1;
             match counts {
-                Ok(counts) => {
-                    summary.entries_new += counts.new;
-                    summary.entries_updated += counts.updated;
-                    match record.outcome {
-                        PollOutcome::NotModified => summary.not_modified += 1,
-                        PollOutcome::Unchanged => summary.unchanged += 1,
-                        PollOutcome::Changed => summary.changed += 1,
-                        PollOutcome::Failed => {
-                            summary.fail(slug, record.error.clone().unwrap_or_default());
-                        }
-                    }
-                }
-                Err(error) => summary.fail(slug, error.to_string()),
+                Ok(counts) => self.summary.add(slug, record, counts),
+                Err(error) => self.summary.fail(slug, error.to_string()),
             }
         }
     }
@@ -216,6 +289,8 @@ impl Round<'_> {
             while let Some(polled) = polls.next().await {
                 self.finish(Finished::Polled(Box::new(polled))).await;
             }
+            // The leases of what reached nobody end with its record, and other fetchers may be waiting for them.
+            self.finish(Finished::All).await;
             feeds = std::mem::take(&mut *self.later.lock().unwrap_or_else(PoisonError::into_inner));
             if feeds.is_empty() {
                 return;

@@ -4,10 +4,11 @@
 //! Nothing here gives up on a feed for ever; only a second 410 ends polling, and that is for `moves` to say. Jitter is
 //! computed and not drawn, from the feed and the number of its poll, so that the same history has the same future.
 
-use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use model::Why;
+use store::Due;
 
 use crate::hints::Hints;
 
@@ -19,7 +20,7 @@ pub(crate) const GONE_CONFIRMED_AFTER: Duration = Duration::from_hours(24);
 const ASKS_PER_POST: u32 = 24;
 
 /// How many of the latest entries tell the rhythm of a blog. It has one, whatever it did years ago.
-const LOOK_BACK: usize = 10;
+pub(crate) const LOOK_BACK: u32 = 10;
 
 /// Feeds of which no date is known are asked this many times within the longest interval.
 const ASKS_WITHOUT_DATES: u32 = 4;
@@ -34,9 +35,6 @@ const CROWD: Duration = Duration::from_mins(30);
 
 /// How long to wait for our own network. Nobody is asked anything meanwhile, so it may be short.
 const OUTAGE_RETRY: Duration = Duration::from_mins(5);
-
-/// The longest that a `Retry-After` is obeyed (contract section 8).
-const LONGEST_REFUSAL: TimeDelta = TimeDelta::days(31);
 
 /// The operator's bounds on how often a feed is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +69,7 @@ impl Written {
     pub fn of(dates: &[DateTime<Utc>], now: DateTime<Utc>) -> Option<Self> {
         let mut latest: Vec<DateTime<Utc>> = dates.iter().copied().filter(|&at| at <= now).collect();
         latest.sort_unstable_by_key(|&at| std::cmp::Reverse(at));
-        latest.truncate(LOOK_BACK);
+        latest.truncate(LOOK_BACK as usize);
         Some(Self {
             since: *latest.last()?,
             posts: latest.len() as u32,
@@ -93,82 +91,6 @@ pub struct NextPoll {
     pub at: DateTime<Utc>,
     /// Why then and not sooner.
     pub why: Why,
-}
-
-/// Why a feed is next polled when it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Why {
-    /// By how often the blog writes.
-    Rhythm,
-    /// Its entries have no dates to tell a rhythm by.
-    NoRhythm,
-    /// The answer stays fresh so long: `Cache-Control` or `Expires` (RFC 9111 section 4.2).
-    Fresh,
-    /// The feed says how often it changes: `ttl` or `sy:updatePeriod`.
-    FeedAsks,
-    /// The feed wants to be left alone at this hour or on this day: `skipHours` or `skipDays`.
-    Skipped,
-    /// The server said when to come again: `Retry-After` (RFC 9110 section 10.2.3).
-    RetryAfter,
-    /// The poll failed; the wait doubles with each failure in a row.
-    BackOff,
-    /// The server said 410 for the first time.
-    GoneOnce,
-    /// Our own network was down.
-    Outage,
-}
-
-impl Why {
-    const ALL: [Self; 9] = [
-        Self::Rhythm,
-        Self::NoRhythm,
-        Self::Fresh,
-        Self::FeedAsks,
-        Self::Skipped,
-        Self::RetryAfter,
-        Self::BackOff,
-        Self::GoneOnce,
-        Self::Outage,
-    ];
-
-    /// The word in columns and outputs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rhythm => "rhythm",
-            Self::NoRhythm => "no_rhythm",
-            Self::Fresh => "fresh",
-            Self::FeedAsks => "feed_asks",
-            Self::Skipped => "skipped",
-            Self::RetryAfter => "retry_after",
-            Self::BackOff => "back_off",
-            Self::GoneOnce => "gone_once",
-            Self::Outage => "outage",
-        }
-    }
-
-    /// The reason that this word names.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|why| why.as_str() == word)
-    }
-}
-
-/// The reason in words, to follow "then, because".
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rhythm => "that suits how often this blog writes",
-            Self::NoRhythm => "its posts have no dates to tell how often it writes",
-            Self::Fresh => {
-                "the server says that its answer stays fresh until then (Cache-Control or Expires)"
-            }
-            Self::FeedAsks => "the feed says that it changes no more often (ttl or sy:updatePeriod)",
-            Self::Skipped => "the feed asks to be left alone until then (skipHours or skipDays)",
-            Self::RetryAfter => "the server asked us to wait until then (Retry-After)",
-            Self::BackOff => "the last poll failed, and we wait longer after each failure in a row",
-            Self::GoneOnce => "the server said that the feed is gone, and we ask once more a day later",
-            Self::Outage => "our own network was down",
-        })
-    }
 }
 
 impl Intervals {
@@ -259,9 +181,13 @@ impl Intervals {
         }
     }
 
-    /// The longest wait that any of these sets, a `Retry-After` aside.
-    fn longest(self) -> Duration {
-        self.max.max(GONE_CONFIRMED_AFTER) + CROWD
+    /// What the store is asked to tell which feeds are due. No wait that any of these sets is longer, a `Retry-After`
+    /// aside.
+    pub fn due(self, now: DateTime<Utc>) -> Due {
+        Due {
+            now,
+            furthest: later(now, self.max.max(self.min).max(GONE_CONFIRMED_AFTER) + CROWD),
+        }
     }
 
     fn within(self, wait: Duration) -> Duration {
@@ -292,48 +218,11 @@ impl Turn {
     }
 }
 
-/// Whether a feed is due at `now`. One that stands further in the future than anything sets it was set by a clock that
-/// was wrong, and is due too; else a clock that jumped ahead and back would silence it.
-pub fn is_due(
-    intervals: Intervals,
-    next_poll_at: DateTime<Utc>,
-    retry_after_at: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> bool {
-    match retry_after_at {
-        Some(until) if until > now && until <= now + LONGEST_REFUSAL => false,
-        _ => next_poll_at <= now || next_poll_at > later(now, intervals.longest()),
-    }
-}
-
 fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(wait)
         .ok()
         .and_then(|wait| now.checked_add_signed(wait))
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-/// What the poller calls today.
-impl Intervals {
-    /// After an answer: as soon as the operator allows and the server's cache lifetime (RFC 9111 section 4.2)
-    /// has run out, within the bounds.
-    pub(crate) fn after_success(self, now: DateTime<Utc>, max_age: Option<Duration>) -> DateTime<Utc> {
-        later(now, max_age.unwrap_or_default().clamp(self.min, self.max))
-    }
-
-    /// After the `failures`-th failure in a row: doubling from the shortest interval to the longest, and up to a
-    /// tenth more, by feed, so that feeds that failed together do not come back together.
-    pub(crate) fn after_failure(self, now: DateTime<Utc>, failures: u32, feed_id: i64) -> DateTime<Utc> {
-        let doubled = self.min.saturating_mul(1 << failures.saturating_sub(1).min(16));
-        let spread = u32::try_from(feed_id.rem_euclid(64)).unwrap_or_default();
-        let wait = doubled.min(self.max);
-        later(now, wait + wait * spread / 640)
-    }
-
-    /// After a first 410: when a second one counts.
-    pub(crate) fn after_gone(self, now: DateTime<Utc>) -> DateTime<Utc> {
-        later(now, self.max.max(GONE_CONFIRMED_AFTER))
-    }
 }
 
 #[cfg(test)]
@@ -552,52 +441,5 @@ mod tests {
         }
         assert!(parts.iter().all(|part| (900..1_100).contains(part)), "{parts:?}");
         assert_eq!(Turn { feed: 1, poll: 1 }.part_of(Duration::ZERO), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_clock_that_jumped_silences_nobody() {
-        let due = |next: DateTime<Utc>, until: Option<DateTime<Utc>>| is_due(INTERVALS, next, until, now());
-        assert!(due(now(), None) && due(now() - DAY, None));
-        assert!(!due(now() + MINUTE, None));
-        assert!(!due(now() + DAY + CROWD, None));
-        // Set while the clock stood a year ahead.
-        assert!(due(now() + 365 * DAY, None));
-        // A refusal is obeyed, however far, up to what anybody may ask.
-        assert!(!due(now() - HOUR, Some(now() + MINUTE)));
-        assert!(!due(now() + 30 * DAY, Some(now() + 30 * DAY)));
-        assert!(due(now() + 365 * DAY, Some(now() + 365 * DAY)));
-        assert!(due(now() - HOUR, Some(now() - MINUTE)));
-    }
-
-    #[test]
-    fn reasons_have_words() {
-        for why in Why::ALL {
-            assert_eq!(Why::parse(why.as_str()), Some(why));
-            assert!(!why.to_string().is_empty());
-        }
-        assert_eq!(Why::parse("whim"), None);
-    }
-
-    fn minutes(at: DateTime<Utc>) -> i64 {
-        (at - DateTime::UNIX_EPOCH).num_minutes()
-    }
-
-    #[test]
-    fn the_cache_lifetime_counts_within_the_bounds() {
-        let next = |age| minutes(INTERVALS.after_success(DateTime::UNIX_EPOCH, age));
-        assert_eq!(next(None), 30);
-        assert_eq!(next(Some(Duration::from_mins(1))), 30);
-        assert_eq!(next(Some(2 * HOUR)), 120);
-        assert_eq!(next(Some(100 * HOUR)), 24 * 60);
-    }
-
-    #[test]
-    fn failures_double_the_wait_up_to_the_longest() {
-        let next = |failures, feed| minutes(INTERVALS.after_failure(DateTime::UNIX_EPOCH, failures, feed));
-        assert_eq!(
-            [next(1, 0), next(2, 0), next(3, 0), next(40, 0)],
-            [30, 60, 120, 1440]
-        );
-        assert!(next(40, 63) > 1440 && next(40, 63) < 1440 * 6 / 5);
     }
 }

@@ -15,7 +15,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{MethodRouter, get};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::{Clock, Pictures, Site};
-use store::{Revision, Store};
+use store::{Due, Revision, Store};
 use tokio::sync::watch;
 
 use crate::asked::{Asked, Made};
@@ -32,6 +32,9 @@ const REVISION_HOLDS: TimeDelta = TimeDelta::milliseconds(50);
 /// The first closing of a digest after an instant; `None` if the schedule has no further one.
 pub type NextDigestClose = Arc<dyn Fn(DateTime<Utc>) -> Option<DateTime<Utc>> + Send + Sync>;
 
+/// What the store is asked to tell which feeds are due at an instant.
+pub type DueAt = Arc<dyn Fn(DateTime<Utc>) -> Due + Send + Sync>;
+
 /// What the web application is made of.
 #[derive(Clone)]
 pub struct App {
@@ -43,6 +46,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// `/readyz` says no when the last poll is longer ago than this.
     pub poll_stale_after: Duration,
+    /// When feeds count as due.
+    pub due: DueAt,
     /// When digests close.
     pub next_digest_close: NextDigestClose,
     /// Whether readers are served, or only those who watch the process.

@@ -30,7 +30,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use app::{App, NextDigestClose, router};
+pub use app::{App, DueAt, NextDigestClose, router};
 pub use connections::serve;
 pub use digests::digest_of_week;
 pub use examples::{ExampleDocument, serve_examples};

@@ -81,7 +81,7 @@ pub(crate) async fn timed(
 
 /// `/metrics`.
 pub(crate) async fn metrics(extract::State(state): extract::State<Arc<State>>) -> Response<Body> {
-    let vitals = state.app.store.vitals(state.now()).await;
+    let vitals = state.app.store.vitals((state.app.due)(state.now())).await;
     let mut text = of_the_store(&state, vitals);
     encode_registry(&mut text, &state.requests.registry).expect("a String takes every text");
     let headers = [

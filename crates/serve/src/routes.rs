@@ -27,7 +27,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/topics/{slug}", kept(pages::RIVER_PARAMETERS, pages::topic))
         .route("/topics/{slug}/opml", kept(NONE, feeds::topic_opml))
         .route("/members", kept(NONE, pages::members))
-        .route("/members/{slug}", kept(pages::RIVER_PARAMETERS, pages::member))
+        .route("/members/{slug}", fresh(pages::RIVER_PARAMETERS, pages::member))
         .route("/hashtags/{tag}", kept(pages::RIVER_PARAMETERS, pages::hashtag))
         .route("/entries/{key}", kept(NONE, pages::entry))
         .route(
@@ -44,6 +44,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/feeds", kept(NONE, pages::feeds))
         .route("/privacy", kept(NONE, pages::privacy))
         .route("/accessibility", kept(NONE, pages::accessibility))
+        .route("/fetching", fresh(NONE, pages::fetching))
         .route("/schemas/digest-1.json", kept(NONE, fixed::digest_schema))
         .route("/schemas/entries-1.json", kept(NONE, fixed::entries_schema))
         .route("/robots.txt", kept(NONE, fixed::robots))

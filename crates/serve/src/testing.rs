@@ -10,11 +10,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use http_body_util::BodyExt;
 use model::{
-    ContentChoice, EntryDraft, Evidence, EvidencePlace, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
+    ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
-    Validators,
 };
-use store::{FeedState, NewEntry, PollRecord, Store};
+use store::{Due, FeedState, HostRequest, NewEntry, PollRecord, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
@@ -176,6 +175,15 @@ pub(crate) async fn record(
         })
         .collect();
     let record = PollRecord {
+        new,
+        ..poll(&feed, now)
+    };
+    assert!(store.record_polls(&[record]).await.unwrap()[0].accepted);
+}
+
+/// A good poll of the feed as it stands, which found nothing.
+pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
+    PollRecord {
         feed_id: feed.id,
         feed_version: feed.version,
         fetcher: 0,
@@ -185,21 +193,20 @@ pub(crate) async fn record(
         duration_ms: 10,
         body_bytes: 1000,
         error: None,
+        requests: vec![HostRequest {
+            host: feed.url.host_str().unwrap().to_owned(),
+            not_modified: false,
+            bytes: 1000,
+        }],
         state: FeedState {
             status: FeedStatus::Active,
-            validators: Validators::default(),
-            body_hash: None,
             next_poll_at: now + TimeDelta::hours(1),
-            retry_after_at: None,
-            failures: 0,
-            gone_since: None,
-            moved: None,
-            site_url: None,
+            ..FeedState::of(feed)
         },
-        new,
+        new_url: None,
+        new: Vec::new(),
         changed: Vec::new(),
-    };
-    assert!(store.record_polls(&[record]).await.unwrap()[0].accepted);
+    }
 }
 
 /// The Voice as a client sees it.
@@ -225,6 +232,10 @@ impl Client {
             clock: Arc::clone(&clock) as Arc<_>,
             poll_stale_after: Duration::from_hours(1),
             serves_readers: true,
+            due: Arc::new(|now| Due {
+                now,
+                furthest: now + TimeDelta::days(1),
+            }),
             // Mondays at seven; no clock changes in these tests.
             next_digest_close: Arc::new(|after| {
                 (0..8)

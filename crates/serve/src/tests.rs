@@ -4,9 +4,10 @@ use std::io::Read;
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use model::Site;
+use model::{PollOutcome, Site, Why};
 use serde_json::Value;
 use std::sync::Arc;
+use store::HostRequest;
 
 use crate::fixed::style_path;
 use crate::testing::{Answer, Client, NOW, at, draft, record, site};
@@ -14,7 +15,7 @@ use crate::testing::{Answer, Client, NOW, at, draft, record, site};
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Every address that answers 200, with its media type.
-const ROUTES: [(&str, &str); 50] = [
+const ROUTES: [(&str, &str); 51] = [
     ("/", HTML),
     ("/topics", HTML),
     ("/topics/democracy", HTML),
@@ -36,6 +37,7 @@ const ROUTES: [(&str, &str); 50] = [
     ("/feeds", HTML),
     ("/privacy", HTML),
     ("/accessibility", HTML),
+    ("/fetching", HTML),
     ("/feed.atom", "application/atom+xml; charset=utf-8"),
     ("/feed.rss", "application/rss+xml; charset=utf-8"),
     ("/feed.json", "application/feed+json"),
@@ -694,7 +696,7 @@ async fn metrics_tell_of_polls_entries_and_requests() {
         "text/plain; version=0.0.4; charset=utf-8"
     );
     assert_eq!(metrics.header("cache-control"), "no-store");
-    let vitals = client.store.vitals(at(NOW)).await.unwrap();
+    let vitals = client.store.vitals((client.app.due)(at(NOW))).await.unwrap();
     for line in [
         "voice_up 1".to_owned(),
         format!("voice_entries {}", vitals.entries),
@@ -742,4 +744,74 @@ async fn a_fetcher_answers_nobody_but_those_who_watch_it() {
     for path in ["/", "/feed.atom", "/entries.json", "/readyz"] {
         assert_eq!(client.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_members_page_tells_how_the_feed_fares() {
+    let client = Client::new().await;
+    let page = client.get("/members/one-example").await;
+    for words in [
+        "<strong>healthy</strong>: We read this feed without trouble, last on 23 November 2026",
+        "We ask again from <time datetime=\"2026-11-23T10:00:00Z\">",
+        "because that suits how often this blog writes",
+        "Of our last 1 polls, 0 were answered with “not modified”",
+        "30 new and 0 changed",
+    ] {
+        assert!(page.text().contains(words), "{words}\n{}", page.text());
+    }
+    // What the next poll brings shows at once, though readers see no other post.
+    let feed = client.store.feeds().await.unwrap().remove(0);
+    let later = at(NOW) + TimeDelta::minutes(30);
+    let mut failed = crate::testing::poll(&feed, later);
+    failed.outcome = PollOutcome::Failed;
+    failed.error = Some("the certificate of one.example has <expired>".to_owned());
+    failed.state.failures = 1;
+    failed.state.failing_since = Some(later);
+    failed.state.next_poll_why = Why::BackOff;
+    client.store.record_polls(&[failed]).await.unwrap();
+    client.clock.set(later + TimeDelta::minutes(1));
+    let since = page.header("last-modified");
+    let again = client
+        .send("GET", "/members/one-example", &[("if-modified-since", since)])
+        .await;
+    assert_eq!(again.status, StatusCode::OK);
+    for words in [
+        "<strong>failing</strong>: Failing since 23 November 2026",
+        "has &#60;expired&#62;",
+        "we wait longer after each failure in a row",
+    ] {
+        assert!(again.text().contains(words), "{words}\n{}", again.text());
+    }
+}
+
+#[tokio::test]
+async fn fetching_tells_each_host_what_was_asked_of_it() {
+    let client = Client::new().await;
+    let feed = client.store.feeds().await.unwrap().remove(0);
+    let mut poll = crate::testing::poll(&feed, at(NOW));
+    poll.requests = vec![
+        HostRequest {
+            host: "one.example".to_owned(),
+            not_modified: true,
+            bytes: 0,
+        },
+        HostRequest {
+            host: "<cdn>.example".to_owned(),
+            not_modified: false,
+            bytes: 1_234_567,
+        },
+    ];
+    client.store.record_polls(&[poll]).await.unwrap();
+    let page = client.get("/fetching").await;
+    for row in [
+        "<th scope=\"row\">one.example</th><td>1</td><td>2</td><td>1</td><td>1.0 kB</td><td><time",
+        "<th scope=\"row\">two.example</th><td>1</td><td>1</td><td>0</td><td>1.0 kB</td><td><time",
+        "<th scope=\"row\">&#60;cdn&#62;.example</th><td>0</td><td>1</td><td>0</td><td>1.2 MB</td><td>not planned</td>",
+    ] {
+        assert!(page.text().contains(row), "{row}\n{}", page.text());
+    }
+    assert!(page.text().contains("answer 410"), "how to opt out");
+    // A month later it is of no interest any more.
+    client.clock.set(at(NOW) + TimeDelta::days(40));
+    assert!(client.get("/fetching").await.text().contains("asked nobody"));
 }

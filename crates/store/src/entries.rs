@@ -35,6 +35,9 @@ const KNOWN: &str = "SELECT string_agg(
         '\u{1e}' ORDER BY id)
     FROM entries WHERE feed_id = $1";
 
+const LATEST_DATES: &str = "SELECT published_at FROM entries WHERE feed_id = $1 AND river_at = released_at
+    ORDER BY published_at DESC LIMIT $2";
+
 const BY_KEY: &str = concat!(
     "SELECT ",
     entry_columns!(),
@@ -74,6 +77,16 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// The dates of a feed's `limit` latest entries, or of their arrival; undated back catalogue has none.
+    pub async fn latest_dates(&self, feed_id: i64, limit: u32) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        let rows = Sql::new(LATEST_DATES)
+            .bind(feed_id)
+            .bind(limit)
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(|row| Fields::of("entries", row).at()).collect()
     }
 
     /// What stands under a key. An entry that readers never saw is unknown.

@@ -1,6 +1,6 @@
 //! Feeds as they stand: all, those that are due, and the last polls of one.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use model::{Feed, PollOutcome};
 
 use crate::record::PollSummaryRow;
@@ -14,13 +14,51 @@ const FEEDS: &str = concat!(
     " FROM feeds f JOIN members m ON m.id = f.member_id ORDER BY f.id"
 );
 
+/// A moment at which feeds are due or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The moment.
+    pub now: DateTime<Utc>,
+    /// No poll is set for later than this, a `Retry-After` aside: one that is was set by a clock that was wrong.
+    pub furthest: DateTime<Utc>,
+}
+
+/// The longest that a `Retry-After` holds a feed back (contract section 8).
+const LONGEST_REFUSAL: TimeDelta = TimeDelta::days(31);
+
+/// Whether a feed's time has come, by the values of [`Due::bound`].
+macro_rules! is_due {
+    () => {
+        "(next_poll_at <= $1 OR next_poll_at > $2)
+            AND (retry_after_at IS NULL OR retry_after_at <= $1 OR retry_after_at > $3)"
+    };
+}
+pub(crate) use is_due;
+
+impl Due {
+    /// Whether a `Retry-After` holds a feed back.
+    pub fn is_refused(self, retry_after_at: Option<DateTime<Utc>>) -> bool {
+        retry_after_at.is_some_and(|until| until > self.now && until <= self.latest_refusal())
+    }
+
+    fn latest_refusal(self) -> DateTime<Utc> {
+        self.now.checked_add_signed(LONGEST_REFUSAL).unwrap_or(self.now)
+    }
+
+    /// Gives [`is_due`] its values.
+    pub(crate) fn bound(self, sql: Sql<'_>) -> Sql<'_> {
+        sql.bind(millis(self.now))
+            .bind(millis(self.furthest.max(self.now)))
+            .bind(millis(self.latest_refusal()))
+    }
+}
+
 const DUE: &str = concat!(
     "SELECT ",
     feed_columns!(),
-    " FROM feeds f JOIN members m ON m.id = f.member_id
-      WHERE f.status = 'active' AND f.next_poll_at <= $1
-        AND (f.retry_after_at IS NULL OR f.retry_after_at <= $1)
-      ORDER BY f.next_poll_at, f.id"
+    " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.status = 'active' AND ",
+    is_due!(),
+    " ORDER BY f.next_poll_at, f.id"
 );
 
 const LAST_POLL: &str = "SELECT MAX(last_polled_at) FROM feeds";
@@ -36,9 +74,11 @@ impl Store {
         rows.iter().map(rows::feed).collect()
     }
 
-    /// The active feeds whose time has come and that no running `Retry-After` holds back, the longest due first.
-    pub async fn due_feeds(&self, now: DateTime<Utc>) -> Result<Vec<Feed>, StoreError> {
-        let rows = Sql::new(DUE).bind(millis(now)).fetch_all(self.readers()).await?;
+    /// The active feeds whose time has come and that no running `Retry-After` holds back, the longest due first. A time
+    /// that lies beyond anything that is ever set counts as come; else a clock that jumped ahead and back would silence
+    /// its feed.
+    pub async fn due_feeds(&self, due: Due) -> Result<Vec<Feed>, StoreError> {
+        let rows = due.bound(Sql::new(DUE)).fetch_all(self.readers()).await?;
         rows.iter().map(rows::feed).collect()
     }
 
@@ -92,12 +132,41 @@ mod tests {
             store.record_polls(&[poll]).await.unwrap();
         }
         let due = async |at| {
-            let feeds = store.due_feeds(at).await.unwrap();
+            let feeds = store.due_feeds(testing::due(at)).await.unwrap();
             feeds.into_iter().map(|feed| feed.slug).collect::<Vec<_>>()
         };
         assert_eq!(due(minutes(9)).await, [""; 0]);
         assert_eq!(due(minutes(10)).await, ["sooner"]);
         assert_eq!(due(minutes(20)).await, ["sooner", "later"]);
         assert_eq!(due(minutes(40)).await, ["sooner", "later", "held"]);
+    }
+    #[tokio::test]
+    async fn what_a_wrong_clock_set_holds_nothing_back() {
+        let store = testing::store().await;
+        let a_year = 365 * 24 * 60;
+        for (name, next, retry_after) in [
+            ("tomorrow", 24 * 60, None),
+            ("next-year", a_year, None),
+            ("refused", 10, Some(31 * 24 * 60)),
+            ("refused-for-a-year", a_year, Some(a_year)),
+        ] {
+            let feed = feed(&store, &format!("https://{name}.example.org/feed"), name).await;
+            let mut poll = poll(&feed, now());
+            poll.state.next_poll_at = minutes(next);
+            poll.state.retry_after_at = retry_after.map(minutes);
+            store.record_polls(&[poll]).await.unwrap();
+        }
+        let due = store.due_feeds(testing::due(now())).await.unwrap();
+        let slugs: Vec<&str> = due.iter().map(|feed| feed.slug.as_str()).collect();
+        assert_eq!(slugs, ["next-year", "refused-for-a-year"]);
+        assert_eq!(store.vitals(testing::due(now())).await.unwrap().due, 2);
+        let held_back = store.feeds().await.unwrap();
+        let held_back = held_back
+            .iter()
+            .filter(|feed| testing::due(now()).is_refused(feed.retry_after_at));
+        assert_eq!(
+            held_back.map(|feed| feed.slug.as_str()).collect::<Vec<_>>(),
+            ["refused"]
+        );
     }
 }

@@ -11,16 +11,19 @@
 //!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
 
+mod aliases;
 mod backup;
 mod carry;
 mod catalogue;
 mod changes;
 mod db;
+mod decisions;
 mod dump;
 mod edits;
 mod entries;
 mod error;
 mod feeds;
+mod hosts;
 mod labels;
 mod leases;
 mod members;
@@ -44,12 +47,17 @@ mod vitals;
 pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
 pub use db::Store;
+pub use decisions::Decided;
 pub use error::StoreError;
+pub use feeds::Due;
+pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use query::{
     Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
-pub use record::{ChangedEntry, FeedState, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow};
+pub use record::{
+    ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
+};
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};

@@ -58,6 +58,8 @@ pub(crate) struct StoredFeed {
 pub(crate) struct Registered {
     pub(crate) members: Vec<StoredMember>,
     pub(crate) feeds: Vec<StoredFeed>,
+    /// Addresses that feeds had before they moved, with indices into `feeds`.
+    pub(crate) aliases: Vec<(String, usize)>,
 }
 
 impl Registered {
@@ -92,7 +94,7 @@ struct Merge<'a> {
     report: MergeReport,
     origin: Origin,
     today: NaiveDate,
-    /// Addresses of all feeds: as registered, and as polled since a lasting redirect.
+    /// Addresses of all feeds: as registered, as polled since a lasting redirect, and as polled before that.
     by_address: HashMap<String, usize>,
     feeds_by_slug: HashMap<String, usize>,
     members_by_slug: HashMap<String, usize>,
@@ -106,9 +108,10 @@ struct Merge<'a> {
 impl<'a> Merge<'a> {
     fn new(stored: &Registered, specs: &'a [FeedSpec], origin: Origin, today: NaiveDate) -> Self {
         let feeds = || stored.feeds.iter().enumerate();
-        let mut by_address: HashMap<String, usize> = feeds()
-            .filter_map(|(index, feed)| Some((normal_feed_address(&feed.url.parse().ok()?), index)))
-            .collect();
+        let mut by_address: HashMap<String, usize> = stored.aliases.iter().cloned().collect();
+        by_address.extend(
+            feeds().filter_map(|(index, feed)| Some((normal_feed_address(&feed.url.parse().ok()?), index))),
+        );
         by_address.extend(feeds().map(|(index, feed)| (feed.address.clone(), index)));
         Self {
             registered: stored.clone(),

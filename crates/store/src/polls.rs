@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{FeedStatus, PollOutcome};
+use url::Url;
 
 use crate::changes::NextRevision;
 use crate::db::Transaction;
@@ -15,7 +16,7 @@ use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
-use crate::{labels, leases};
+use crate::{aliases, hosts, labels, leases};
 
 /// Records of one statement at most.
 const ROWS: usize = 64;
@@ -25,16 +26,22 @@ const KEPT: i64 = 100;
 /// Each feed's old polls are removed after this many of its polls.
 const PRUNED_EVERY: i64 = 32;
 
-const STATES: &str =
-    "WITH v (id, version, status, etag, last_modified, body_hash, success_at, polled_at, outcome, error,
-    next_poll_at, retry_after_at, failures, gone_since_at, moved_to, moved_since_at, site_url, fetcher) AS (";
+const STATES: &str = "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, site_url, status, title,
+    etag, last_modified, validators_url, body_hash, next_poll_at, next_poll_why, retry_after_at, failures,
+    failing_since_at, not_a_feed, proposed_url, gone_since_at, name_unknown_since_at, moved_to, moved_since_at, held_why,
+    rhythm_since_at, rhythm_posts, hint_seconds, skip_hours, skip_days, last_entry_at) AS (";
 const UPDATE_FEEDS: &str = ") UPDATE feeds SET
-    version = feeds.version + 1, status = v.status, etag = v.etag, last_modified = v.last_modified,
-    body_hash = v.body_hash, first_success_at = COALESCE(feeds.first_success_at, v.success_at),
+    version = feeds.version + 1, first_success_at = COALESCE(feeds.first_success_at, v.success_at),
     last_success_at = COALESCE(v.success_at, feeds.last_success_at), last_polled_at = v.polled_at,
-    last_outcome = v.outcome, last_error = v.error, next_poll_at = v.next_poll_at, retry_after_at = v.retry_after_at,
-    failures = v.failures, gone_since_at = v.gone_since_at, moved_to = v.moved_to, moved_since_at = v.moved_since_at,
-    site_url = COALESCE(v.site_url, feeds.site_url)
+    last_outcome = v.outcome, last_error = v.error, site_url = COALESCE(v.site_url, feeds.site_url),
+    status = v.status, title = v.title, etag = v.etag, last_modified = v.last_modified,
+    validators_url = v.validators_url, body_hash = v.body_hash, next_poll_at = v.next_poll_at,
+    next_poll_why = v.next_poll_why, retry_after_at = v.retry_after_at, failures = v.failures,
+    failing_since_at = v.failing_since_at, not_a_feed = v.not_a_feed, proposed_url = v.proposed_url,
+    gone_since_at = v.gone_since_at, name_unknown_since_at = v.name_unknown_since_at, moved_to = v.moved_to,
+    moved_since_at = v.moved_since_at, held_why = v.held_why, rhythm_since_at = v.rhythm_since_at,
+    rhythm_posts = v.rhythm_posts, hint_seconds = v.hint_seconds, skip_hours = v.skip_hours,
+    skip_days = v.skip_days, last_entry_at = v.last_entry_at
     FROM v WHERE feeds.id = v.id AND feeds.version = v.version AND NOT EXISTS (
         SELECT 1 FROM leases l WHERE l.feed_id = v.id AND l.fetcher <> v.fetcher)
     RETURNING feeds.id, feeds.member_id";
@@ -98,6 +105,8 @@ impl Store {
                 .await?;
         }
         remember(transaction, &accepted).await?;
+        hosts::add(transaction, records).await?;
+        aliases::settle(transaction, accepted.iter().map(|accepted| accepted.record)).await?;
         let feeds: Vec<i64> = accepted.iter().map(|accepted| accepted.record.feed_id).collect();
         leases::end(transaction, &feeds).await?;
         write.commit().await?;
@@ -143,22 +152,36 @@ async fn update_feeds(
             let state = &record.state;
             row.push_bind(record.feed_id)
                 .push_bind(record.feed_version)
-                .push_bind(state.status.as_str())
-                .push_bind(&state.validators.etag)
-                .push_bind(&state.validators.last_modified)
-                .push_bind(&state.body_hash)
+                .push_bind(record.fetcher)
                 .push_bind(succeeded(record).then_some(millis(record.at)))
                 .push_bind(millis(record.at))
                 .push_bind(record.outcome.as_str())
                 .push_bind(&record.error)
+                .push_bind(&state.site_url)
+                .push_bind(state.status.as_str())
+                .push_bind(&state.title)
+                .push_bind(&state.validators.etag)
+                .push_bind(&state.validators.last_modified)
+                .push_bind(state.validators_url.as_ref().map(Url::as_str))
+                .push_bind(&state.body_hash)
                 .push_bind(millis(state.next_poll_at))
+                .push_bind(state.next_poll_why.as_str())
                 .push_bind(state.retry_after_at.map(millis))
                 .push_bind(state.failures)
+                .push_bind(state.failing_since.map(millis))
+                .push_bind(state.not_a_feed)
+                .push_bind(state.proposed.as_ref().map(Url::as_str))
                 .push_bind(state.gone_since.map(millis))
+                .push_bind(state.name_unknown_since.map(millis))
                 .push_bind(state.moved.as_ref().map(|(target, _)| target.as_str()))
                 .push_bind(state.moved.as_ref().map(|(_, since)| millis(*since)))
-                .push_bind(&state.site_url)
-                .push_bind(record.fetcher);
+                .push_bind(&state.held)
+                .push_bind(state.written.map(|(since, _)| millis(since)))
+                .push_bind(state.written.map(|(_, entries)| entries))
+                .push_bind(state.changes_every.map(|every| every.as_secs() as i64))
+                .push_bind(state.skip_hours)
+                .push_bind(u32::from(state.skip_days))
+                .push_bind(state.last_entry_at.map(millis));
         });
         sql.push(UPDATE_FEEDS);
         for row in sql.fetch_all(&mut *transaction).await? {
@@ -271,18 +294,21 @@ async fn remember(transaction: &mut Transaction, accepted: &[Accepted<'_>]) -> R
             .bind(record.feed_version - KEPT)
             .execute(&mut *transaction)
             .await?;
+        hosts::forget(transaction, record.at).await?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use chrono::TimeDelta;
-    use url::Url;
+    use model::Why;
 
     use super::*;
     use crate::query::EntryQuery;
-    use crate::record::PollSummaryRow;
+    use crate::record::{FeedState, PollSummaryRow};
     use crate::testing::{self, Sample, feed, minutes, now, plan, poll, record, record_at, reread};
 
     fn found(feed: &model::Feed, name: &str) -> PollRecord {
@@ -309,7 +335,12 @@ mod tests {
         failed.http_status = None;
         failed.error = Some("no answer".to_owned());
         failed.state.failures = 1;
-        store.record_polls(&[failed]).await.unwrap();
+        failed.state.failing_since = Some(now());
+        failed.state.not_a_feed = true;
+        failed.state.proposed = Some(Url::parse("https://ada.example.org/rss.xml").unwrap());
+        failed.state.name_unknown_since = Some(minutes(-1));
+        failed.state.next_poll_why = Why::BackOff;
+        store.record_polls(&[failed.clone()]).await.unwrap();
         let after = reread(&store, &ada).await;
         assert_eq!(
             (after.first_success_at, after.last_success_at, after.failures),
@@ -320,6 +351,7 @@ mod tests {
             (Some(now()), Some("no answer"))
         );
         assert_eq!(store.first_success_at().await.unwrap(), None);
+        assert_eq!(FeedState::of(&after), failed.state);
 
         let mut good = poll(&after, minutes(30));
         good.outcome = PollOutcome::Changed;
@@ -328,12 +360,35 @@ mod tests {
         good.new = vec![Sample::new("one").entry()];
         good.state.validators.etag = Some("W/\"1\"".to_owned());
         good.state.body_hash = Some("abc".to_owned());
+        good.state.validators_url = Some(Url::parse("https://cdn.example.org/feed").unwrap());
+        good.state.title = Some("Notes".to_owned());
+        good.state.next_poll_why = Why::Skipped;
+        good.state.failing_since = Some(minutes(-7));
+        good.state.not_a_feed = false;
+        good.state.proposed = None;
+        good.state.name_unknown_since = None;
+        good.state.held = Some("perhaps it is not theirs".to_owned());
+        good.state.written = Some((minutes(-600), 7));
+        good.state.changes_every = Some(Duration::from_hours(3));
+        (good.state.skip_hours, good.state.skip_days) = (1 << 23 | 1, 1 << 6);
+        good.state.last_entry_at = Some(minutes(-2));
         good.state.retry_after_at = Some(minutes(45));
         good.state.gone_since = Some(minutes(-5));
         good.state.moved = Some((Url::parse("https://elsewhere.example.org/").unwrap(), minutes(-6)));
         store.record_polls(&[good.clone()]).await.unwrap();
         let feed = reread(&store, &ada).await;
+        assert_eq!(FeedState::of(&feed), good.state);
         let expected = model::Feed {
+            title: good.state.title.clone(),
+            validators_url: good.state.validators_url.clone(),
+            next_poll_why: Why::Skipped,
+            failing_since: Some(minutes(-7)),
+            held: good.state.held.clone(),
+            written: good.state.written,
+            changes_every: good.state.changes_every,
+            skip_hours: good.state.skip_hours,
+            skip_days: good.state.skip_days,
+            last_entry_at: good.state.last_entry_at,
             validators: good.state.validators.clone(),
             body_hash: good.state.body_hash.clone(),
             first_success_at: Some(minutes(30)),
@@ -526,7 +581,13 @@ mod tests {
         gone.outcome = PollOutcome::Failed;
         gone.state.status = FeedStatus::Gone;
         store.record_polls(&[gone]).await.unwrap();
-        assert_eq!(store.due_feeds(now() + TimeDelta::days(9)).await.unwrap(), []);
+        assert_eq!(
+            store
+                .due_feeds(testing::due(now() + TimeDelta::days(9)))
+                .await
+                .unwrap(),
+            []
+        );
         assert_eq!(store.revision().await.unwrap().number, before + 1);
     }
 
@@ -534,7 +595,8 @@ mod tests {
     async fn feeds_are_found_by_their_numbers() {
         let store = testing::sqlite().await;
         let mut sql = Sql::new(STATES);
-        sql.push("VALUES (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1), (2,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)")
+        let ones = "1,".repeat(31);
+        sql.push(format!("VALUES ({ones}1), ({ones}2)"))
             .push(UPDATE_FEEDS);
         let states = plan(&store, sql.into_text()).await;
         assert!(

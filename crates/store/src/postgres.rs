@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
     (
         1,
         "members feeds entries",
@@ -31,6 +31,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
         2,
         "leases",
         include_str!("../../../migrations/postgres/0002_leases.sql"),
+    ),
+    (
+        3,
+        "fetching",
+        include_str!("../../../migrations/postgres/0003_fetching.sql"),
     ),
     (
         4,

@@ -1,7 +1,9 @@
 //! What one poll has to write.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use model::{EntryDraft, FeedStatus, PollOutcome, Validators};
+use model::{EntryDraft, Feed, FeedStatus, PollOutcome, Validators, Why};
 use url::Url;
 
 /// Everything that one poll changes, written in one transaction.
@@ -25,35 +27,107 @@ pub struct PollRecord {
     pub body_bytes: u64,
     /// What went wrong, for people.
     pub error: Option<String>,
+    /// Every request that the poll made.
+    pub requests: Vec<HostRequest>,
     /// The feed's state after this poll.
     pub state: FeedState,
+    /// Where the feed lies from now on, if a permanent redirect to there has lasted. It moves unless another feed has that
+    /// address, and what it had becomes an alias.
+    pub new_url: Option<Url>,
     /// Entries not seen before, newest first as they shall stand in the river.
     pub new: Vec<NewEntry>,
     /// Entries that changed at the source.
     pub changed: Vec<ChangedEntry>,
 }
 
-/// The part of a feed's row that each poll rewrites.
+/// The part of a feed's row that each poll rewrites, as [`Feed`] explains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedState {
     /// Active, or gone after the second 410.
     pub status: FeedStatus,
+    /// [`Feed::title`].
+    pub title: Option<String>,
     /// For the next conditional GET.
     pub validators: Validators,
+    /// [`Feed::validators_url`].
+    pub validators_url: Option<Url>,
     /// Tells one body from another: hexadecimal.
     pub body_hash: Option<String>,
     /// When it is due again.
     pub next_poll_at: DateTime<Utc>,
+    /// Why then.
+    pub next_poll_why: Why,
     /// No request before this.
     pub retry_after_at: Option<DateTime<Utc>>,
     /// Failures since the last success.
     pub failures: u32,
+    /// The first of them.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// [`Feed::not_a_feed`].
+    pub not_a_feed: bool,
+    /// [`Feed::proposed`].
+    pub proposed: Option<Url>,
     /// The first of the present run of 410 answers.
     pub gone_since: Option<DateTime<Utc>>,
+    /// [`Feed::name_unknown_since`].
+    pub name_unknown_since: Option<DateTime<Utc>>,
     /// Where a chain of permanent redirects leads, and since when.
     pub moved: Option<(Url, DateTime<Utc>)>,
-    /// The blog's address as the feed names it; used where the registry names none.
+    /// [`Feed::held`].
+    pub held: Option<String>,
+    /// [`Feed::written`].
+    pub written: Option<(DateTime<Utc>, u32)>,
+    /// [`Feed::changes_every`].
+    pub changes_every: Option<Duration>,
+    /// [`Feed::skip_hours`].
+    pub skip_hours: u32,
+    /// [`Feed::skip_days`].
+    pub skip_days: u8,
+    /// [`Feed::last_entry_at`].
+    pub last_entry_at: Option<DateTime<Utc>>,
+    /// The blog's address as the feed names it, where that is news; used where the registry names none.
     pub site_url: Option<String>,
+}
+
+impl FeedState {
+    /// The state of `feed` as it is stored.
+    pub fn of(feed: &Feed) -> Self {
+        Self {
+            status: feed.status,
+            title: feed.title.clone(),
+            validators: feed.validators.clone(),
+            validators_url: feed.validators_url.clone(),
+            body_hash: feed.body_hash.clone(),
+            next_poll_at: feed.next_poll_at,
+            next_poll_why: feed.next_poll_why,
+            retry_after_at: feed.retry_after_at,
+            failures: feed.failures,
+            failing_since: feed.failing_since,
+            not_a_feed: feed.not_a_feed,
+            proposed: feed.proposed.clone(),
+            gone_since: feed.gone_since,
+            name_unknown_since: feed.name_unknown_since,
+            moved: feed.moved.clone(),
+            held: feed.held.clone(),
+            written: feed.written,
+            changes_every: feed.changes_every,
+            skip_hours: feed.skip_hours,
+            skip_days: feed.skip_days,
+            last_entry_at: feed.last_entry_at,
+            site_url: None,
+        }
+    }
+}
+
+/// One request that a poll made, be it of a redirect on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRequest {
+    /// Who was asked: a name or an address, without the port.
+    pub host: String,
+    /// Whether the answer was a 304.
+    pub not_modified: bool,
+    /// Bytes of the body as they came over the wire.
+    pub bytes: u64,
 }
 
 /// An entry that the store has not seen.

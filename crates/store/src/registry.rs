@@ -23,6 +23,8 @@ const FEEDS: &str =
     "SELECT id, member_id, slug, url, address, site, content, include, licence, joined, status, in_file
     FROM feeds ORDER BY id";
 
+const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
+
 const ADD_MEMBER: &str = "INSERT INTO members (slug, name, organisation, url, kind, created_at)
     VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
 const UPDATE_MEMBER: &str =
@@ -39,10 +41,14 @@ const UPDATE_FEED: &str =
 /// The next poll comes as soon as it may and reads everything; at another address ($3) nothing that was said at the
 /// old one holds.
 const POLL_AFRESH: &str =
-    "UPDATE feeds SET next_poll_at = $2, etag = NULL, last_modified = NULL, body_hash = NULL,
+    "UPDATE feeds SET next_poll_at = $2, etag = NULL, last_modified = NULL, validators_url = NULL, body_hash = NULL,
         retry_after_at = CASE WHEN $3 THEN NULL ELSE retry_after_at END,
         failures = CASE WHEN $3 THEN 0 ELSE failures END,
+        failing_since_at = CASE WHEN $3 THEN NULL ELSE failing_since_at END,
+        not_a_feed = CASE WHEN $3 THEN FALSE ELSE not_a_feed END,
+        proposed_url = CASE WHEN $3 THEN NULL ELSE proposed_url END,
         gone_since_at = CASE WHEN $3 THEN NULL ELSE gone_since_at END,
+        name_unknown_since_at = CASE WHEN $3 THEN NULL ELSE name_unknown_since_at END,
         moved_to = CASE WHEN $3 THEN NULL ELSE moved_to END,
         moved_since_at = CASE WHEN $3 THEN NULL ELSE moved_since_at END
     WHERE id = $1";
@@ -106,10 +112,11 @@ impl Store {
 
 impl Registered {
     async fn read(mut on: On<'_>) -> Result<Self, StoreError> {
-        // Feeds first: without a lock another process may add some in between, and then their members are there.
-        let feeds = Sql::new(FEEDS).fetch_all(on.again()).await?;
+        // What names others first: without a lock another process may add some in between, and then those are there.
+        let alias_rows = Sql::new(ALIASES).fetch_all(on.again()).await?;
+        let feed_rows = Sql::new(FEEDS).fetch_all(on.again()).await?;
         let mut registered = Self::default();
-        let mut places = HashMap::new();
+        let (mut places, mut feeds) = (HashMap::new(), HashMap::new());
         for row in Sql::new(MEMBERS).fetch_all(on).await? {
             let mut fields = Fields::of("members", &row);
             let id = fields.take()?;
@@ -123,10 +130,12 @@ impl Registered {
                 kind: fields.read(MemberKind::parse)?,
             });
         }
-        for row in &feeds {
+        for row in &feed_rows {
             let mut fields = Fields::of("feeds", row);
+            let id = fields.take()?;
+            feeds.insert(id, registered.feeds.len());
             registered.feeds.push(StoredFeed {
-                id: Some(fields.take()?),
+                id: Some(id),
                 member: fields.read(|id: i64| places.get(&id).copied())?,
                 slug: fields.take()?,
                 url: fields.take()?,
@@ -139,6 +148,12 @@ impl Registered {
                 status: fields.read(FeedStatus::parse)?,
                 in_file: fields.take()?,
             });
+        }
+        for row in &alias_rows {
+            let mut fields = Fields::of("feed_aliases", row);
+            let address = fields.take()?;
+            let feed = fields.read(|id: i64| feeds.get(&id).copied())?;
+            registered.aliases.push((address, feed));
         }
         Ok(registered)
     }
@@ -342,7 +357,7 @@ mod tests {
         );
         assert_eq!(
             store
-                .due_feeds(testing::at("2026-11-23T22:30:00Z"))
+                .due_feeds(testing::due(testing::at("2026-11-23T22:30:00Z")))
                 .await
                 .unwrap(),
             [feed]
@@ -453,7 +468,10 @@ mod tests {
             }
         );
         assert_eq!(store.feeds().await.unwrap()[0].status, FeedStatus::Retired);
-        assert_eq!(store.due_feeds(minutes(9999)).await.unwrap().len(), 1);
+        assert_eq!(
+            store.due_feeds(testing::due(minutes(9999))).await.unwrap().len(),
+            1
+        );
         assert_eq!(
             store.entries(&EntryQuery::newest(5)).await.unwrap().entries.len(),
             1

@@ -2,8 +2,10 @@
 //!
 //! A value that cannot be read is an error that names the table, the column and the row.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators};
+use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators, Why};
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
@@ -270,10 +272,12 @@ pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
 /// The columns of a [`Feed`]; the blog's address is the feed's own where it is known, else the member's.
 macro_rules! feed_columns {
     () => {
-        "f.id, f.slug, f.url, f.content, f.include, f.licence, f.joined, f.status, f.etag, f.last_modified, \
-         f.body_hash, f.first_success_at, f.last_success_at, f.last_polled_at, f.last_outcome, f.last_error, \
-         f.next_poll_at, f.retry_after_at, f.failures, f.gone_since_at, f.moved_to, f.moved_since_at, f.entries, \
-         f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url) AS url, m.kind"
+        "f.id, f.slug, f.url, f.content, f.include, f.licence, f.joined, f.status, f.title, f.etag, \
+         f.last_modified, f.validators_url, f.body_hash, f.first_success_at, f.last_success_at, f.last_polled_at, \
+         f.last_outcome, f.last_error, f.next_poll_at, f.next_poll_why, f.retry_after_at, f.failures, \
+         f.failing_since_at, f.not_a_feed, f.proposed_url, f.gone_since_at, f.name_unknown_since_at, f.moved_to, \
+         f.moved_since_at, f.held_why, f.rhythm_since_at, f.rhythm_posts, f.hint_seconds, f.skip_hours, f.skip_days, \
+         f.last_entry_at, f.entries, f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url) AS url, m.kind"
     };
 }
 pub(crate) use feed_columns;
@@ -291,10 +295,12 @@ pub(crate) fn feed(row: &Row) -> Result<Feed, StoreError> {
         licence: fields.take()?,
         joined: fields.read(|day: &str| day.parse().ok())?,
         status: fields.read(model::FeedStatus::parse)?,
+        title: fields.take()?,
         validators: Validators {
             etag: fields.take()?,
             last_modified: fields.take()?,
         },
+        validators_url: fields.read_optional(parse_url)?,
         body_hash: fields.take()?,
         first_success_at: fields.at_optional()?,
         last_success_at: fields.at_optional()?,
@@ -302,13 +308,24 @@ pub(crate) fn feed(row: &Row) -> Result<Feed, StoreError> {
         last_outcome: fields.read_optional(model::PollOutcome::parse)?,
         last_error: fields.take()?,
         next_poll_at: fields.at()?,
+        next_poll_why: fields.read(Why::parse)?,
         retry_after_at: fields.at_optional()?,
         failures: fields.number()?,
+        failing_since: fields.at_optional()?,
+        not_a_feed: fields.take()?,
+        proposed: fields.read_optional(parse_url)?,
         gone_since: fields.at_optional()?,
+        name_unknown_since: fields.at_optional()?,
         moved: match (fields.read_optional(parse_url)?, fields.at_optional()?) {
             (Some(target), Some(since)) => Some((target, since)),
             _ => None,
         },
+        held: fields.take()?,
+        written: fields.at_optional()?.zip(fields.number_optional()?),
+        changes_every: fields.number_optional()?.map(Duration::from_secs),
+        skip_hours: fields.number()?,
+        skip_days: fields.number()?,
+        last_entry_at: fields.at_optional()?,
         entries: fields.number()?,
         version: fields.take()?,
         member: fields.member()?,

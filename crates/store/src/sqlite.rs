@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
     (
         1,
         "members feeds entries",
@@ -32,6 +32,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 3] = [
         2,
         "leases",
         include_str!("../../../migrations/sqlite/0002_leases.sql"),
+    ),
+    (
+        3,
+        "fetching",
+        include_str!("../../../migrations/sqlite/0003_fetching.sql"),
     ),
     (
         4,

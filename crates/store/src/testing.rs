@@ -129,6 +129,14 @@ pub(crate) fn minutes(minutes: i64) -> DateTime<Utc> {
     now() + TimeDelta::minutes(minutes)
 }
 
+/// What is due then, where feeds are polled once a day at least.
+pub(crate) fn due(at: DateTime<Utc>) -> crate::Due {
+    crate::Due {
+        now: at,
+        furthest: at + TimeDelta::days(1),
+    }
+}
+
 pub(crate) fn spec(url: &str, name: &str) -> FeedSpec {
     FeedSpec::new(url.parse().unwrap(), name)
 }
@@ -305,17 +313,17 @@ pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
         duration_ms: 12,
         body_bytes: 0,
         error: None,
+        requests: Vec::new(),
         state: FeedState {
             status: FeedStatus::Active,
-            validators: feed.validators.clone(),
-            body_hash: feed.body_hash.clone(),
             next_poll_at: at + TimeDelta::minutes(30),
             retry_after_at: None,
             failures: 0,
             gone_since: None,
             moved: None,
-            site_url: None,
+            ..FeedState::of(feed)
         },
+        new_url: None,
         new: Vec::new(),
         changed: Vec::new(),
     }

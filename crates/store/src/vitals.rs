@@ -7,15 +7,18 @@ use chrono::{DateTime, Utc};
 use model::{FeedStatus, PollOutcome};
 
 use crate::db::Pool;
+use crate::feeds::{Due, is_due};
 use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::Sql;
 use crate::{Store, StoreError, postgres, sqlite};
 
-const BY_STATUS: &str = "SELECT status, COUNT(*), COUNT(CASE WHEN failures > 0 THEN 1 END),
-        COUNT(CASE WHEN next_poll_at <= $1 AND (retry_after_at IS NULL OR retry_after_at <= $1) THEN 1 END),
-        CAST(SUM(entries) AS BIGINT), MAX(last_polled_at)
-    FROM feeds GROUP BY status ORDER BY status";
+const BY_STATUS: &str = concat!(
+    "SELECT status, COUNT(*), COUNT(CASE WHEN failures > 0 THEN 1 END), COUNT(CASE WHEN ",
+    is_due!(),
+    " THEN 1 END), CAST(SUM(entries) AS BIGINT), MAX(last_polled_at)
+    FROM feeds GROUP BY status ORDER BY status"
+);
 const MEMBERS: &str = "SELECT COUNT(*) FROM members";
 const LEASED: &str = "SELECT COUNT(*) FROM leases WHERE until_at > $1";
 
@@ -81,7 +84,7 @@ impl Counters {
 
 impl Store {
     /// How the store fares now.
-    pub async fn vitals(&self, now: DateTime<Utc>) -> Result<Vitals, StoreError> {
+    pub async fn vitals(&self, due: Due) -> Result<Vitals, StoreError> {
         let readers = self.readers();
         let bytes = match readers {
             Pool::Sqlite(_) => sqlite::DATABASE_BYTES,
@@ -89,11 +92,11 @@ impl Store {
         };
         let mut vitals = Vitals {
             members: count(Sql::new(MEMBERS), readers).await?,
-            leased: count(Sql::new(LEASED).bind(millis(now)), readers).await?,
+            leased: count(Sql::new(LEASED).bind(millis(due.now)), readers).await?,
             database_bytes: count(Sql::new(bytes), readers).await?,
             ..Vitals::default()
         };
-        for row in Sql::new(BY_STATUS).bind(millis(now)).fetch_all(readers).await? {
+        for row in due.bound(Sql::new(BY_STATUS)).fetch_all(readers).await? {
             let mut fields = Fields::of("feeds", &row);
             let status = fields.read(FeedStatus::parse)?;
             vitals.feeds.push((status, fields.number()?));
@@ -132,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn tell_of_feeds_entries_and_what_was_recorded() {
         let store = testing::store().await;
-        let empty = store.vitals(now()).await.unwrap();
+        let empty = store.vitals(testing::due(now())).await.unwrap();
         assert_eq!((empty.members, empty.entries, empty.last_polled_at), (0, 0, None));
         assert!(empty.feeds.is_empty() && empty.database_bytes > 4096);
 
@@ -149,7 +152,7 @@ mod tests {
         failed.state.failures = 1;
         store.record_polls(&[failed.clone()]).await.unwrap();
         store.record_polls(&[failed]).await.unwrap();
-        let vitals = store.vitals(minutes(30)).await.unwrap();
+        let vitals = store.vitals(testing::due(minutes(30))).await.unwrap();
         assert_eq!(vitals.feeds, [(FeedStatus::Active, 2)]);
         assert_eq!((vitals.failing, vitals.due, vitals.leased), (1, 1, 0));
         assert_eq!((vitals.members, vitals.entries), (2, 2));

@@ -152,6 +152,18 @@ pub(crate) struct CheckArguments {
 pub(crate) enum FeedsCommand {
     /// List the feeds and how each fares
     List,
+    /// Stop polling feeds until they are resumed; their entries stay
+    Pause {
+        /// The feeds, by slug
+        #[arg(value_name = "SLUG", required = true)]
+        feeds: Vec<String>,
+    },
+    /// Poll feeds again that are paused or gone, and take what was held for a person to look at
+    Resume {
+        /// The feeds, by slug
+        #[arg(value_name = "SLUG", required = true)]
+        feeds: Vec<String>,
+    },
     /// Add the feeds of an OPML or TOML file to the database
     Import {
         /// An OPML file, or a TOML file with `[[feed]]` tables; - for standard input

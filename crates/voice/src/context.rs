@@ -111,13 +111,18 @@ pub(crate) fn fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
     })?)
 }
 
+/// The operator's bounds on how often a feed is polled.
+pub(crate) fn intervals(settings: &Settings) -> Intervals {
+    Intervals {
+        min: settings.fetch.min_interval,
+        max: settings.fetch.max_interval,
+    }
+}
+
 /// A poller that writes to `store`.
 pub(crate) fn poller(settings: &Settings, site: Arc<Site>, store: Store) -> anyhow::Result<Poller> {
     let poller_settings = PollerSettings {
-        intervals: Intervals {
-            min: settings.fetch.min_interval,
-            max: settings.fetch.max_interval,
-        },
+        intervals: intervals(settings),
         schedule: CronLine::parse(&settings.fetch.schedule, Tz::UTC)?,
         concurrency: settings.fetch.concurrency,
         per_host: settings.fetch.per_host,

@@ -3,6 +3,7 @@
 
 mod digest;
 mod entry;
+mod fares;
 mod fixed;
 mod headings;
 mod lists;
@@ -13,6 +14,7 @@ mod view;
 
 pub(crate) use digest::{digest_issues, digest_week};
 pub(crate) use entry::entry;
+pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
 pub(crate) use lists::{members, topics};
 pub(crate) use river::{

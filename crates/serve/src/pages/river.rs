@@ -1,9 +1,10 @@
 //! The river, whole or in part: the front page and the pages of a topic, a member and a hashtag.
 
 use askama::Template;
-use model::{FeedStatus, Site, Topic};
+use model::{Site, Topic};
 use store::{EntryQuery, MemberDetail, RiverEdge, RiverPosition};
 
+use super::fares::Fare;
 use super::page;
 use super::shell::{Part, Shell};
 use super::view::{Day, Named, When, by_day, day_text};
@@ -177,12 +178,6 @@ pub(crate) fn known_topic<'a>(site: &'a Site, slug: &str) -> Result<&'a Topic, F
         .ok_or_else(|| Failure::not_found("There is no such topic. /topics lists them all."))
 }
 
-/// A feed of a member, as their page shows it.
-struct FeedLine {
-    url: String,
-    note: Option<&'static str>,
-}
-
 #[derive(Template)]
 #[template(path = "member.html")]
 struct MemberPage {
@@ -195,7 +190,7 @@ struct MemberPage {
     entries: u32,
     since: Option<String>,
     newest: Option<When>,
-    feeds: Vec<FeedLine>,
+    fares: Vec<Fare>,
 }
 
 /// `/members/{slug}`
@@ -209,6 +204,9 @@ pub(crate) async fn member(asked: Asked) -> Made {
     let mut query = EntryQuery::newest(PAGE);
     query.member = Some(member.slug.clone());
     let river = River::of(&asked, query).await?;
+    let fares = Fare::of_all(&asked, &feeds).await?;
+    // Each poll may change what is said of a feed.
+    let changed = feeds.iter().filter_map(|feed| feed.last_polled_at).max();
     let base = links::member(&member.slug);
     let mut shell = Shell::new(&asked.site, Part::Members, Some(member.name.clone()));
     shell.description = format!("Posts by {} in {}", member.name, asked.site.title);
@@ -223,21 +221,9 @@ pub(crate) async fn member(asked: Asked) -> Made {
         entries,
         since: feeds.iter().map(|feed| feed.joined).min().map(day_text),
         newest: newest.map(|at| When::day(at, &asked.site)),
-        feeds: feeds
-            .iter()
-            .filter_map(|feed| {
-                Some(FeedLine {
-                    url: links::web_address(feed.url.as_str())?,
-                    note: match feed.status {
-                        FeedStatus::Active => None,
-                        FeedStatus::Paused => Some("paused: we do not ask it for new posts at present"),
-                        FeedStatus::Retired => Some("retired: its posts stay, new ones are not collected"),
-                        FeedStatus::Gone => Some("gone: its server says that it was taken down for good"),
-                    },
-                })
-            })
-            .collect(),
+        fares,
     })
+    .map(|page| page.changed_at(changed.map_or(asked.changed, |at| at.max(asked.changed))))
 }
 
 /// The member whom the path names, or a failure that says where the members are.

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use export::Outline;
-use model::{Clock, Feed, FeedSpec, FeedStatus, SystemClock};
+use model::{Clock, Feed, FeedSpec, FeedStatus, Health, HealthState, SystemClock, Why};
 use serde::Serialize;
-use store::Store;
+use store::{Decided, PollSummaryRow, Store};
+use url::Url;
 
 use crate::cli::{FeedListFormat, FeedsCommand, Options};
 use crate::{context, output};
@@ -19,7 +21,9 @@ pub(crate) async fn run(options: &Options, command: &FeedsCommand) -> anyhow::Re
     let settings = context::settings(options)?;
     let store = context::store_with_registry(options, &settings).await?;
     match command {
-        FeedsCommand::List => list(options, &store).await?,
+        FeedsCommand::List => list(options, &store, settings.site.timezone).await?,
+        FeedsCommand::Pause { feeds } => return decide(options, &store, feeds, Decision::Pause).await,
+        FeedsCommand::Resume { feeds } => return decide(options, &store, feeds, Decision::Resume).await,
         FeedsCommand::Import { file } => import(options, &store, &settings, file).await?,
         FeedsCommand::Export { format } => {
             let feeds = store.feeds().await?;
@@ -32,52 +36,134 @@ pub(crate) async fn run(options: &Options, command: &FeedsCommand) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
+/// How many of the last polls tell the share of 304s, and how many of them are listed.
+const POLLS_COUNTED: u32 = 100;
+const POLLS_LISTED: usize = 10;
+
 /// A feed as `voice feeds list --json` shows it.
 #[derive(Serialize)]
 struct ListedFeed<'a> {
     slug: &'a str,
     url: &'a str,
+    title: Option<&'a str>,
     member: &'a str,
     status: FeedStatus,
+    state: HealthState,
+    state_since: Option<DateTime<Utc>>,
+    reason: &'a str,
+    proposed_url: Option<&'a Url>,
+    moved_to: Option<&'a Url>,
     entries: u32,
     last_polled_at: Option<DateTime<Utc>>,
     last_outcome: Option<model::PollOutcome>,
     last_error: Option<&'a str>,
     failures: u32,
-    next_poll_at: DateTime<Utc>,
+    next_poll_at: Option<DateTime<Utc>>,
+    next_poll_why: Option<Why>,
+    /// Of the last hundred polls; null before the first.
+    not_modified_share: Option<f64>,
+    last_polls: Vec<ListedPoll<'a>>,
 }
 
-async fn list(options: &Options, store: &Store) -> anyhow::Result<()> {
+#[derive(Serialize)]
+struct ListedPoll<'a> {
+    at: DateTime<Utc>,
+    outcome: model::PollOutcome,
+    http_status: Option<u16>,
+    duration_ms: u64,
+    entries_new: u32,
+    entries_updated: u32,
+    error: Option<&'a str>,
+}
+
+impl<'a> ListedFeed<'a> {
+    fn of(feed: &'a Feed, health: &'a Health, polls: &'a [PollSummaryRow]) -> Self {
+        let is_polled = feed.status == FeedStatus::Active;
+        Self {
+            slug: &feed.slug,
+            url: feed.url.as_str(),
+            title: feed.title.as_deref(),
+            member: &feed.member.slug,
+            status: feed.status,
+            state: health.state,
+            state_since: health.since,
+            reason: &health.reason,
+            proposed_url: feed.proposed.as_ref(),
+            moved_to: feed.moved.as_ref().map(|(to, _)| to),
+            entries: feed.entries,
+            last_polled_at: feed.last_polled_at,
+            last_outcome: feed.last_outcome,
+            last_error: feed.last_error.as_deref(),
+            failures: feed.failures,
+            next_poll_at: is_polled.then_some(feed.next_poll_at),
+            next_poll_why: is_polled.then_some(feed.next_poll_why),
+            not_modified_share: (!polls.is_empty()).then(|| not_modified(polls) as f64 / polls.len() as f64),
+            last_polls: polls
+                .iter()
+                .take(POLLS_LISTED)
+                .map(|poll| ListedPoll {
+                    at: poll.at,
+                    outcome: poll.outcome,
+                    http_status: poll.http_status,
+                    duration_ms: poll.duration_ms,
+                    entries_new: poll.new,
+                    entries_updated: poll.updated,
+                    error: poll.error.as_deref(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn not_modified(polls: &[PollSummaryRow]) -> usize {
+    polls
+        .iter()
+        .filter(|poll| poll.outcome == model::PollOutcome::NotModified)
+        .count()
+}
+
+async fn list(options: &Options, store: &Store, zone: Tz) -> anyhow::Result<()> {
     let feeds = store.feeds().await?;
+    let now = SystemClock.now();
+    let mut fares = Vec::with_capacity(feeds.len());
+    for feed in &feeds {
+        let polls = store.recent_polls(feed.id, POLLS_COUNTED).await?;
+        fares.push((feed.health(zone, now), polls));
+    }
+    let fares = feeds.iter().zip(&fares);
     if options.json {
-        let listed: Vec<ListedFeed<'_>> = feeds
-            .iter()
-            .map(|feed| ListedFeed {
-                slug: &feed.slug,
-                url: feed.url.as_str(),
-                member: &feed.member.slug,
-                status: feed.status,
-                entries: feed.entries,
-                last_polled_at: feed.last_polled_at,
-                last_outcome: feed.last_outcome,
-                last_error: feed.last_error.as_deref(),
-                failures: feed.failures,
-                next_poll_at: feed.next_poll_at,
-            })
+        let listed: Vec<ListedFeed<'_>> = fares
+            .map(|(feed, (health, polls))| ListedFeed::of(feed, health, polls))
             .collect();
         return output::print_json(&listed);
     }
-    let width = feeds.iter().map(|feed| feed.slug.len()).max().unwrap_or_default();
     let mut text = String::new();
-    for feed in &feeds {
+    for (feed, (health, polls)) in fares {
         let _ = writeln!(
             text,
-            "{:width$}  {:>5} entries  {}  {}",
-            feed.slug,
-            feed.entries,
-            feed.url,
-            health(feed)
+            "{}: {}, {} entries, {}",
+            feed.slug, health.state, feed.entries, feed.url
         );
+        let _ = writeln!(text, "    {}", health.reason);
+        if feed.status == FeedStatus::Active {
+            let at = feed
+                .next_poll_at
+                .with_timezone(&zone)
+                .format("%-d %B %Y %H:%M %Z");
+            let _ = writeln!(
+                text,
+                "    Next poll from {at} on, because {}.",
+                feed.next_poll_why
+            );
+        }
+        if !polls.is_empty() {
+            let _ = writeln!(
+                text,
+                "    Of the last {} polls {} were answered with “not modified” (304).",
+                polls.len(),
+                not_modified(polls)
+            );
+        }
     }
     if feeds.is_empty() {
         text.push_str("No feed is registered. Add one to the config, or `voice feeds import FILE`.\n");
@@ -85,13 +171,65 @@ async fn list(options: &Options, store: &Store) -> anyhow::Result<()> {
     Ok(output::print(&text)?)
 }
 
-/// How a feed fares, in words.
-fn health(feed: &Feed) -> String {
-    match (feed.status, &feed.last_error, feed.last_polled_at) {
-        (FeedStatus::Active, Some(error), _) => format!("failing ({} in a row): {error}", feed.failures),
-        (FeedStatus::Active, None, Some(at)) => format!("well, polled {}", at.format("%Y-%m-%d %H:%MZ")),
-        (FeedStatus::Active, None, None) => "not polled yet".to_owned(),
-        (status, _, _) => status.as_str().to_owned(),
+/// Pauses or resumes feeds; all that can be are, and the exit status says whether all were.
+async fn decide(
+    options: &Options,
+    store: &Store,
+    feeds: &[String],
+    decision: Decision,
+) -> anyhow::Result<ExitCode> {
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
+    for slug in feeds {
+        let now = SystemClock.now();
+        let decided = match decision {
+            Decision::Pause => store.pause_feed(slug, now).await?,
+            Decision::Resume => store.resume_feed(slug, now).await?,
+        };
+        let word = decision.word();
+        match decided {
+            Decided::Done => {
+                tracing::info!(
+                    feed = slug,
+                    decision = word,
+                    by = "the command line",
+                    "a decision about a feed"
+                );
+                done.push(slug);
+            }
+            Decided::Already => done.push(slug),
+            Decided::Retired => failures.push(format!(
+                "{slug} has left the config; it is polled again when its [[feed]] is there again"
+            )),
+            Decided::Unknown => failures.push(format!(
+                "no feed is registered as {slug:?}; `voice feeds list` shows the names"
+            )),
+        }
+    }
+    if options.json {
+        output::print_json(&serde_json::json!({ decision.word(): done, "failures": failures }))?;
+    } else {
+        for slug in done {
+            output::print(&format!("{slug} is {}.\n", decision.word()))?;
+        }
+        for failure in &failures {
+            eprintln!("voice: {failure}");
+        }
+    }
+    Ok(ExitCode::from(u8::from(!failures.is_empty())))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Decision {
+    Pause,
+    Resume,
+}
+
+impl Decision {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use poll::{PollSummary, Selection};
+use poll::{Network, PollSummary, Selection};
 
 use crate::cli::{Options, PollArguments};
 use crate::{context, output, signals};
@@ -25,7 +25,10 @@ pub(crate) async fn run(options: &Options, arguments: &PollArguments) -> anyhow:
         bar.set_message(slug.to_owned());
         bar.inc(1);
     };
-    let mut summary = poller.poll(feeds, &signals::stop()?, &advance).await;
+    let mut network = Network::default();
+    let mut summary = poller
+        .poll(feeds, &mut network, &signals::stop()?, &advance)
+        .await;
     summary.skipped += skipped;
     bar.finish_and_clear();
     if options.json {

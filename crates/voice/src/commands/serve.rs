@@ -64,12 +64,14 @@ pub(crate) async fn poll_and_serve(
     let site = Arc::new(settings.site.clone());
     let poller = Arc::new(context::poller(&settings, Arc::clone(&site), store.clone())?);
     let schedule = context::digest_schedule(&site)?;
+    let intervals = context::intervals(&settings);
     let (live, site_changes, poller_changes) = Live::new(role, site, poller);
     let app = App {
         site: site_changes,
         store: store.clone(),
         clock: Arc::new(SystemClock),
         poll_stale_after: stale_after(&settings),
+        due: Arc::new(move |now| intervals.due(now)),
         next_digest_close: Arc::new(move |after| schedule.next_after(after)),
         serves_readers: role != Role::Fetch,
     };

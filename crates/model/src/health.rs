@@ -2,19 +2,25 @@
 //!
 //! A state is computed from what is stored and never stored itself, so that it cannot be out of date.
 
+use std::fmt;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use model::FeedStatus;
+use serde::{Serialize, Serializer};
 use url::Url;
 
-use crate::moves::name_is_gone;
+use crate::{Feed, FeedStatus};
+
+/// How long a name must have been unknown before its domain counts as given up: registrars restore a lapsed name within
+/// days, and its owner notices.
+const NAME_GONE_AFTER: TimeDelta = TimeDelta::days(7);
 
 /// After how long without a post a blog is called quiet.
 const QUIET_AFTER: TimeDelta = TimeDelta::days(90);
 
 /// How a feed fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum HealthState {
     /// Not polled yet.
     Waiting,
     /// Read, and its blog writes.
@@ -35,7 +41,7 @@ pub enum State {
     Stopped,
 }
 
-impl State {
+impl HealthState {
     /// The word in outputs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,68 +58,92 @@ impl State {
     }
 }
 
-/// What is stored of a feed that says how it fares.
+/// The state in words.
+impl fmt::Display for HealthState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAFeed => "not a feed",
+            state => state.as_str(),
+        })
+    }
+}
+
+impl Serialize for HealthState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What is stored of a feed that says how it fares, as [`Feed`] explains it.
 #[derive(Debug, Clone, Copy)]
-pub struct Vitals<'a> {
-    /// Whether it is polled.
-    pub status: FeedStatus,
-    /// Why a moderator looks at it ([`crate::changed_hands`]), if one does.
-    pub held: Option<&'a str>,
-    /// The last good answer.
-    pub last_success_at: Option<DateTime<Utc>>,
-    /// The last poll, whatever came of it.
-    pub last_polled_at: Option<DateTime<Utc>>,
-    /// When the newest entry appeared or arrived.
-    pub last_entry_at: Option<DateTime<Utc>>,
-    /// The first of the present run of failures; `None` when the last poll succeeded.
-    pub failing_since: Option<DateTime<Utc>>,
-    /// What went wrong in the last poll, for people.
-    pub last_error: Option<&'a str>,
-    /// Whether what went wrong is that the document is no feed.
-    pub not_a_feed: bool,
-    /// A feed that the page at the address names instead.
-    pub proposed: Option<&'a Url>,
-    /// The first of the present run of 410 answers.
-    pub gone_since: Option<DateTime<Utc>>,
-    /// Since when its name is unknown, without a good answer in between.
-    pub name_unknown_since: Option<DateTime<Utc>>,
-    /// Where it redirects for good, and since when.
-    pub moved: Option<(&'a Url, DateTime<Utc>)>,
+struct Vitals<'a> {
+    status: FeedStatus,
+    held: Option<&'a str>,
+    last_success_at: Option<DateTime<Utc>>,
+    last_polled_at: Option<DateTime<Utc>>,
+    last_entry_at: Option<DateTime<Utc>>,
+    failing_since: Option<DateTime<Utc>>,
+    last_error: Option<&'a str>,
+    not_a_feed: bool,
+    proposed: Option<&'a Url>,
+    gone_since: Option<DateTime<Utc>>,
+    name_unknown_since: Option<DateTime<Utc>>,
+    moved: Option<(&'a Url, DateTime<Utc>)>,
 }
 
 /// How a feed fares, since when, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// In a word.
-    pub state: State,
+    pub state: HealthState,
     /// Since when it has been so, where that is known.
     pub since: Option<DateTime<Utc>>,
     /// In words: what we see, and what to do.
     pub reason: String,
 }
 
-/// How the feed with these `vitals` fares at `now`. Days in the words are those of `zone`.
-pub fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
+impl Feed {
+    /// How the feed fares at `now`. Days in the words are those of `zone`.
+    pub fn health(&self, zone: Tz, now: DateTime<Utc>) -> Health {
+        let vitals = Vitals {
+            status: self.status,
+            held: self.held.as_deref(),
+            last_success_at: self.last_success_at,
+            last_polled_at: self.last_polled_at,
+            last_entry_at: self.last_entry_at,
+            failing_since: self.failing_since,
+            last_error: self.last_error.as_deref(),
+            not_a_feed: self.not_a_feed,
+            proposed: self.proposed.as_ref(),
+            gone_since: self.gone_since,
+            name_unknown_since: self.name_unknown_since,
+            moved: self.moved.as_ref().map(|(to, since)| (to, *since)),
+        };
+        health(&vitals, zone, now)
+    }
+}
+
+fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
     let day = |at: DateTime<Utc>| at.with_timezone(&zone).format("%-d %B %Y").to_string();
     let is = |state, since, reason: String| Health { state, since, reason };
     match vitals.status {
         FeedStatus::Paused => {
             return is(
-                State::Stopped,
+                HealthState::Stopped,
                 None,
                 "Polling is paused. What we hold stays readable; a moderator can resume it.".to_owned(),
             );
         }
         FeedStatus::Retired => {
             return is(
-                State::Stopped,
+                HealthState::Stopped,
                 None,
                 "This feed has left the Voice and is not polled. What we hold stays readable.".to_owned(),
             );
         }
         FeedStatus::Gone => {
             return is(
-                State::Gone,
+                HealthState::Gone,
                 vitals.gone_since,
                 "The server said twice, a day apart, that this feed is gone for good (410), so we stopped asking. If \
                  that was a mistake, mend it and ask a moderator to resume polling."
@@ -124,14 +154,14 @@ pub fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
     }
     if let Some(why) = vitals.held {
         return is(
-            State::Held,
+            HealthState::Held,
             None,
             format!("A moderator looks at this feed before anything new of it is shown: {why}."),
         );
     }
     let Some(polled) = vitals.last_polled_at else {
         return is(
-            State::Waiting,
+            HealthState::Waiting,
             None,
             "We have not asked for this feed yet; that happens within minutes.".to_owned(),
         );
@@ -141,7 +171,7 @@ pub fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
     }
     if let Some((to, since)) = vitals.moved {
         return is(
-            State::Moved,
+            HealthState::Moved,
             Some(since),
             format!(
                 "We read this feed, but since {} its address redirects for good to {to}. After seven days of that we take \
@@ -152,7 +182,7 @@ pub fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
     }
     match vitals.last_entry_at {
         Some(last) if now - last >= QUIET_AFTER => is(
-            State::Quiet,
+            HealthState::Quiet,
             Some(last),
             format!(
                 "We read this feed without trouble, last on {}; its newest post came on {}.",
@@ -161,7 +191,7 @@ pub fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
             ),
         ),
         Some(last) => is(
-            State::Healthy,
+            HealthState::Healthy,
             vitals.last_success_at,
             format!(
                 "We read this feed without trouble, last on {}; its newest post came on {}.",
@@ -170,7 +200,7 @@ pub fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
             ),
         ),
         None => is(
-            State::Healthy,
+            HealthState::Healthy,
             vitals.last_success_at,
             format!(
                 "We read this feed without trouble, last on {}; it has no posts yet.",
@@ -194,10 +224,10 @@ fn trouble(
         reason,
     };
     if let Some(unknown) = vitals.name_unknown_since
-        && name_is_gone(Some(unknown), now)
+        && now - unknown >= NAME_GONE_AFTER
     {
         return is(
-            State::Gone,
+            HealthState::Gone,
             unknown,
             format!(
                 "The domain of this feed has not existed since {}: {error}. We go on asking once a day; what comes back is \
@@ -214,7 +244,7 @@ fn trouble(
             None => "Check the address in a browser, or tell a moderator the new one.".to_owned(),
         };
         return is(
-            State::NotAFeed,
+            HealthState::NotAFeed,
             since,
             format!(
                 "Since {} there has been something else than a feed at this address: {error}. {mend} What we hold stays.",
@@ -227,7 +257,7 @@ fn trouble(
         None => "there never was a good answer".to_owned(),
     };
     is(
-        State::Failing,
+        HealthState::Failing,
         since,
         format!(
             "Failing since {}: {error}; {before}. We go on asking, at longer and longer intervals, and what we hold stays.",
@@ -279,7 +309,7 @@ mod tests {
         for (vitals, state, words) in [
             (
                 well(),
-                State::Healthy,
+                HealthState::Healthy,
                 &["without trouble", "3 November 2026"][..],
             ),
             (
@@ -287,7 +317,7 @@ mod tests {
                     last_entry_at: None,
                     ..well()
                 },
-                State::Healthy,
+                HealthState::Healthy,
                 &["no posts yet"],
             ),
             (
@@ -295,7 +325,7 @@ mod tests {
                     last_entry_at: Some(at("2026-08-25T09:00:00Z")),
                     ..well()
                 },
-                State::Quiet,
+                HealthState::Quiet,
                 &["25 August 2026", "without trouble"],
             ),
             (
@@ -303,12 +333,12 @@ mod tests {
                     last_entry_at: Some(at("2026-08-25T09:00:01Z")),
                     ..well()
                 },
-                State::Healthy,
+                HealthState::Healthy,
                 &["25 August 2026"],
             ),
             (
                 ill(),
-                State::Failing,
+                HealthState::Failing,
                 &["since 20 November 2026", "renew it", "on 19 November 2026"],
             ),
             (
@@ -316,22 +346,22 @@ mod tests {
                     last_success_at: None,
                     ..ill()
                 },
-                State::Failing,
+                HealthState::Failing,
                 &["there never was a good answer"],
             ),
             (
                 Vitals { moved, ..well() },
-                State::Moved,
+                HealthState::Moved,
                 &["new.xml", "seven days"],
             ),
             // Trouble is told before a move that is under way.
-            (Vitals { moved, ..ill() }, State::Failing, &["renew it"]),
+            (Vitals { moved, ..ill() }, HealthState::Failing, &["renew it"]),
             (
                 Vitals {
                     not_a_feed: true,
                     ..ill()
                 },
-                State::NotAFeed,
+                HealthState::NotAFeed,
                 &["something else than a feed", "Check the address"],
             ),
             (
@@ -340,7 +370,7 @@ mod tests {
                     proposed: Some(&new_address),
                     ..ill()
                 },
-                State::NotAFeed,
+                HealthState::NotAFeed,
                 &["names another feed, https://blog.example/new.xml"],
             ),
             (
@@ -348,7 +378,7 @@ mod tests {
                     name_unknown_since: Some(at("2026-11-16T09:00:00Z")),
                     ..ill()
                 },
-                State::Gone,
+                HealthState::Gone,
                 &["has not existed since 16 November 2026", "once a day"],
             ),
             (
@@ -356,7 +386,7 @@ mod tests {
                     name_unknown_since: Some(at("2026-11-20T09:00:00Z")),
                     ..ill()
                 },
-                State::Failing,
+                HealthState::Failing,
                 &["since 20 November"],
             ),
             (
@@ -365,7 +395,7 @@ mod tests {
                     gone_since: Some(at("2026-11-20T09:00:00Z")),
                     ..ill()
                 },
-                State::Gone,
+                HealthState::Gone,
                 &["410", "resume"],
             ),
             (
@@ -373,7 +403,7 @@ mod tests {
                     status: FeedStatus::Paused,
                     ..ill()
                 },
-                State::Stopped,
+                HealthState::Stopped,
                 &["paused"],
             ),
             (
@@ -381,7 +411,7 @@ mod tests {
                     status: FeedStatus::Retired,
                     ..well()
                 },
-                State::Stopped,
+                HealthState::Stopped,
                 &["left the Voice"],
             ),
             (
@@ -389,7 +419,7 @@ mod tests {
                     held: Some("perhaps the domain has a new owner"),
                     ..well()
                 },
-                State::Held,
+                HealthState::Held,
                 &["moderator", "new owner"],
             ),
             (
@@ -399,7 +429,7 @@ mod tests {
                     last_entry_at: None,
                     ..well()
                 },
-                State::Waiting,
+                HealthState::Waiting,
                 &["not asked"],
             ),
         ] {
