@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LOCATION, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE,
     ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, VARY,
 };
 use axum::http::{Response, StatusCode};
@@ -83,6 +84,7 @@ pub(crate) struct Document {
     body: String,
     revalidate: bool,
     changed: Option<DateTime<Utc>>,
+    location: Option<String>,
 }
 
 impl Document {
@@ -92,6 +94,7 @@ impl Document {
             body,
             revalidate: false,
             changed: None,
+            location: None,
         }
     }
 
@@ -104,6 +107,12 @@ impl Document {
     /// When it last changed, where that is not the revision's own instant.
     pub(crate) fn changed_at(mut self, at: DateTime<Utc>) -> Self {
         self.changed = Some(at);
+        self
+    }
+
+    /// Where this very document stands otherwise (RFC 9110 section 8.7): a path.
+    pub(crate) fn located(mut self, path: String) -> Self {
+        self.location = Some(path);
         self
     }
 
@@ -120,6 +129,7 @@ impl Document {
             tag,
             changed: self.changed.unwrap_or(changed),
             revalidate: self.revalidate,
+            location: self.location,
             plain: Bytes::from(self.body),
             encoded: [const { OnceLock::new() }; Encoding::COUNT],
         }
@@ -133,6 +143,7 @@ pub(crate) struct Sealed {
     tag: String,
     changed: DateTime<Utc>,
     revalidate: bool,
+    location: Option<String>,
     plain: Bytes,
     encoded: [OnceLock<Bytes>; Encoding::COUNT],
 }
@@ -171,6 +182,11 @@ impl Sealed {
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache_control()));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(location) = &self.location
+            && let Ok(location) = HeaderValue::from_str(location)
+        {
+            headers.insert(CONTENT_LOCATION, location);
+        }
         if self.kind.is_open() {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         }

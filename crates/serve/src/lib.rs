@@ -19,6 +19,7 @@ mod failure;
 mod feeds;
 mod fixed;
 mod health;
+mod issues;
 mod links;
 mod metrics;
 mod negotiate;
@@ -32,5 +33,5 @@ mod tests;
 
 pub use app::{App, DueAt, NextDigestClose, router};
 pub use connections::serve;
-pub use digests::digest_of_week;
 pub use examples::{ExampleDocument, serve_examples};
+pub use issues::{NextClosing, close_issue, digest_of_week, settle_issues};

@@ -16,6 +16,7 @@ mod backup;
 mod carry;
 mod catalogue;
 mod changes;
+mod closing;
 mod db;
 mod decisions;
 mod dump;
@@ -24,6 +25,7 @@ mod entries;
 mod error;
 mod feeds;
 mod hosts;
+mod issues;
 mod labels;
 mod leases;
 mod members;
@@ -46,11 +48,13 @@ mod vitals;
 
 pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
+pub use closing::{Closing, Correcting, NewRevision};
 pub use db::Store;
 pub use decisions::Decided;
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
+pub use issues::{Issue, IssueFormat, RevisionLookup, WeekContents, WeekRules};
 pub use leases::{Lease, WantedFeed};
 pub use query::{
     Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
