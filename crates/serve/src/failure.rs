@@ -88,7 +88,6 @@ impl Failure {
 
     fn detail(&self) -> String {
         match self {
-            Self::NotFound(detail) => detail.clone(),
             Self::NotYet(Some(at)) => format!(
                 "No issue of the digest is closed yet. The first closes on {}.",
                 at.format("%-d %B %Y at %H:%M UTC")
@@ -100,7 +99,7 @@ impl Failure {
             Self::Parameter(name, detail) => format!("The parameter “{name}” {detail}."),
             Self::Moved(path) => format!("See {path}."),
             Self::Method => "It answers GET and HEAD; nothing is changed through it.".to_owned(),
-            Self::Refused(detail) | Self::BadForm(_, detail) => detail.clone(),
+            Self::NotFound(detail) | Self::Refused(detail) | Self::BadForm(_, detail) => detail.clone(),
             Self::TooMany(wait) => format!(
                 "Nothing was done, so that nobody can keep this site from working for others. Please try again in {}.",
                 in_words(*wait)

@@ -102,11 +102,10 @@ impl Reply {
         };
         *response.status_mut() = self.status;
         for (name, value) in self.headers {
-            match HeaderValue::from_str(&value) {
-                Ok(value) => {
-                    response.headers_mut().append(name, value);
-                }
-                Err(_) => tracing::error!(header = %name, "a header could not be written and was left out"),
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().append(name, value);
+            } else {
+                tracing::error!(header = %name, "a header could not be written and was left out");
             }
         }
         response
@@ -148,10 +147,13 @@ where
                 Ok(visit) => make(visit).await,
                 Err(failure) => Err(failure),
             };
-            let mut response = replied.map(Reply::into_response).unwrap_or_else(|failure| {
-                failure.log(route);
-                failure.respond(&state.site(), route, &parts.headers)
-            });
+            let mut response = match replied {
+                Ok(reply) => reply.into_response(),
+                Err(failure) => {
+                    failure.log(route);
+                    failure.respond(&state.site(), route, &parts.headers)
+                }
+            };
             seclude(response.headers_mut());
             response.into_response()
         },
