@@ -239,7 +239,7 @@ impl Shared {
         let headers = response.headers();
         let validators = conditional::validators(headers);
         let max_age = conditional::max_age(headers, now);
-        let links = WebLinks::of(headers, &journey.url);
+        let links = WebLinks::of(headers, &journey.url).map(Box::new);
         let content_type = headers
             .get(CONTENT_TYPE)
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());

@@ -4,18 +4,18 @@ use reqwest::header::{HeaderMap, LINK};
 use url::Url;
 
 /// What an answer's `Link` says of its hub.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebLinks {
     /// The first hub (`rel=hub`).
-    pub hub: Option<Url>,
+    pub hub: Url,
     /// The name by which the hub knows the document (`rel=self`).
     pub itself: Option<Url>,
 }
 
 impl WebLinks {
-    /// By the headers of an answer that came from `base`.
-    pub(crate) fn of(headers: &HeaderMap, base: &Url) -> Self {
-        let mut links = Self::default();
+    /// By the headers of an answer that came from `base`; `None` if they name no hub.
+    pub(crate) fn of(headers: &HeaderMap, base: &Url) -> Option<Self> {
+        let (mut hub, mut itself) = (None, None);
         for value in headers
             .get_all(LINK)
             .iter()
@@ -29,8 +29,8 @@ impl WebLinks {
                     (relations.split_ascii_whitespace()).any(|word| word.eq_ignore_ascii_case(relation))
                 };
                 let place = match () {
-                    () if is("hub") => &mut links.hub,
-                    () if is("self") => &mut links.itself,
+                    () if is("hub") => &mut hub,
+                    () if is("self") => &mut itself,
                     () => continue,
                 };
                 if place.is_none() {
@@ -38,7 +38,7 @@ impl WebLinks {
                 }
             }
         }
-        links
+        Some(Self { hub: hub?, itself })
     }
 }
 
@@ -101,45 +101,47 @@ mod tests {
         for (lines, found) in [
             (
                 &["<https://hub.example/>; rel=\"hub\", <https://blog.example/feed/>; rel=\"self\""][..],
-                (hub, itself),
+                Some((hub, itself)),
             ),
             (
                 &[
                     "<https://hub.example>;rel=hub",
                     "<https://blog.example/feed/>;rel=self",
                 ],
-                (hub, itself),
+                Some((hub, itself)),
             ),
             (
                 &[
                     "</feed/>; title=\"a, <b>; rel=hub\"; REL=Self,<//hub.example/> ; type=\"x\" ; rel=\"alternate HUB\"",
                 ],
-                (hub, itself),
+                Some((hub, itself)),
             ),
             (
                 &["<https://hub.example/>; rel=hub, <https://other.example/>; rel=hub"],
-                (hub, ""),
+                Some((hub, "")),
             ),
             (
                 &["<https://blog.example/wp-json/>; rel=\"https://api.w.org/\""],
-                ("", ""),
+                None,
             ),
             (
                 &["<javascript:alert(1)>; rel=hub", "<ftp://hub.example/>; rel=self"],
-                ("", ""),
+                None,
             ),
-            (&["<https://hub.example/; rel=hub", "rel=hub", "<>", ""], ("", "")),
-            (&["<https://hub.example/>; title=\"never ends; rel=hub"], ("", "")),
-            (&[], ("", "")),
+            (&["<https://hub.example/; rel=hub", "rel=hub", "<>", ""], None),
+            (&["<https://hub.example/>; title=\"never ends; rel=hub"], None),
+            (&[], None),
         ] {
             let headers: HeaderMap = lines.iter().map(|line| (LINK, line.parse().unwrap())).collect();
             let links = WebLinks::of(&headers, &base);
-            let said = |url: &Option<Url>| url.as_ref().map_or("", Url::as_str).to_owned();
-            assert_eq!(
-                (said(&links.hub).as_str(), said(&links.itself).as_str()),
-                found,
-                "{lines:?}"
-            );
+            let found = found.map(|(hub, itself)| {
+                (
+                    hub.to_owned(),
+                    Some(itself.to_owned()).filter(|url| !url.is_empty()),
+                )
+            });
+            let said = links.map(|links| (links.hub.to_string(), links.itself.map(String::from)));
+            assert_eq!(said, found, "{lines:?}");
         }
     }
 }

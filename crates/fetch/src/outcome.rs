@@ -89,8 +89,8 @@ pub struct Body {
     /// How long the answer says that it stays fresh, less its age (RFC 9111 section 4.2); zero when it says
     /// not at all, `None` when it says nothing.
     pub max_age: Option<Duration>,
-    /// Where news of it is pushed from, as the answer's `Link` says.
-    pub links: WebLinks,
+    /// Where news of it is pushed from, where the answer's `Link` says so.
+    pub links: Option<Box<WebLinks>>,
 }
 
 /// Why there is no document.

@@ -78,7 +78,7 @@ async fn what_servers_say_to_it_is_told_apart() {
         .await
         .outcome
     {
-        SendOutcome::RetryAfter { until, .. } => assert_eq!(until, now() + Duration::from_secs(60)),
+        SendOutcome::RetryAfter { until, .. } => assert_eq!(until, now() + Duration::from_mins(1)),
         other => panic!("{other:?}"),
     }
     let moved = fetcher.send_form(&server.url("/moved"), &FIELDS, now()).await;

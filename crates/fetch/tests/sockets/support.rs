@@ -87,7 +87,7 @@ impl Server {
     pub(crate) async fn start_at(place: &str, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(place).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (heads, bodies): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let (heads, bodies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let connections = Arc::new(AtomicUsize::new(0));
         let reply = Arc::new(reply);
         let (seen, posted, counted) = (Arc::clone(&heads), Arc::clone(&bodies), Arc::clone(&connections));
