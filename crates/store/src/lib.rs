@@ -19,6 +19,7 @@ mod changes;
 mod closing;
 mod db;
 mod decisions;
+mod disputes;
 mod dump;
 mod edits;
 mod entries;
@@ -28,6 +29,7 @@ mod hosts;
 mod issues;
 mod labels;
 mod leases;
+mod left_out;
 mod members;
 mod merge;
 mod polls;
@@ -51,11 +53,13 @@ pub use carry::{CarriedTable, CarryReport, carry};
 pub use closing::{Closing, Correcting, NewRevision};
 pub use db::Store;
 pub use decisions::Decided;
+pub use disputes::{Dispute, Disputed};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
 pub use issues::{Issue, IssueFormat, RevisionLookup, WeekContents, WeekRules};
 pub use leases::{Lease, WantedFeed};
+pub use left_out::{LeftOut, LeftOutCount};
 pub use query::{
     Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
