@@ -270,7 +270,13 @@ impl Digest {
     /// The revision after this one of a closed week, made at `at`: without these entries (by their `tag:` identifiers) and
     /// without any of their words. `previous_hash` is this revision's.
     #[must_use]
-    pub fn corrected(&self, withdrawn: &[String], reason: &str, at: DateTime<Utc>, previous_hash: &str) -> Self {
+    pub fn corrected(
+        &self,
+        withdrawn: &[String],
+        reason: &str,
+        at: DateTime<Utc>,
+        previous_hash: &str,
+    ) -> Self {
         let mut next = self.clone();
         let revision = self.revision.unwrap_or(0) + 1;
         next.revision = Some(revision);
@@ -515,7 +521,10 @@ fn groups(site: &Site, entries: &[DigestEntry]) -> Vec<Group> {
         .map(|entry| {
             let found = entry.entry.topics.iter();
             let roots = found.filter_map(|topic| root(site, &topic.slug));
-            (entry.entry.id.as_str(), roots.map(|topic| topic.slug.as_str()).collect())
+            (
+                entry.entry.id.as_str(),
+                roots.map(|topic| topic.slug.as_str()).collect(),
+            )
         })
         .collect();
     let group = |slug: &str, name: &str, belongs: &dyn Fn(&BTreeSet<&str>) -> bool| Group {
@@ -530,7 +539,11 @@ fn groups(site: &Site, entries: &[DigestEntry]) -> Vec<Group> {
     site.topics
         .iter()
         .filter(|topic| topic.parent.is_none())
-        .map(|topic| group(&topic.slug, &topic.name, &|roots| roots.contains(topic.slug.as_str())))
+        .map(|topic| {
+            group(&topic.slug, &topic.name, &|roots| {
+                roots.contains(topic.slug.as_str())
+            })
+        })
         .chain([group(OTHER, "Other", &|roots| roots.is_empty())])
         .filter(|group| !group.entries.is_empty())
         .collect()

@@ -205,10 +205,14 @@ pub(crate) fn hash(digest: &Digest) -> Option<String> {
     // As readers get them: through the writer that leaves out forbidden characters.
     let written = json(&entries(digest));
     let value: serde_json::Value = serde_json::from_str(&written).expect("what was written is JSON");
-    let canonical =
-        serde_json_canonicalizer::to_vec(&value).expect("no number of an entry is infinite, and keys are strings");
-    Some(Sha256::digest(canonical).iter().fold(String::new(), |mut hash, byte| {
-        let _ = write!(hash, "{byte:02x}");
-        hash
-    }))
+    let canonical = serde_json_canonicalizer::to_vec(&value)
+        .expect("no number of an entry is infinite, and keys are strings");
+    Some(
+        Sha256::digest(canonical)
+            .iter()
+            .fold(String::new(), |mut hash, byte| {
+                let _ = write!(hash, "{byte:02x}");
+                hash
+            }),
+    )
 }

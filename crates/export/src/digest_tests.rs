@@ -433,11 +433,22 @@ fn a_closing_that_is_overdue_is_not_announced() {
 fn closed() -> Digest {
     let report = |words: &str| ("https://report.example/a".to_owned(), words.to_owned());
     let links = Links::from([
-        ("aaaaaaaa".to_owned(), vec![report("Her own words"), ("https://two.example/bbbbbbbb".to_owned(), String::new())]),
+        (
+            "aaaaaaaa".to_owned(),
+            vec![
+                report("Her own words"),
+                ("https://two.example/bbbbbbbb".to_owned(), String::new()),
+            ],
+        ),
         ("bbbbbbbb".to_owned(), vec![report("here")]),
         ("cccccccc".to_owned(), vec![report("here")]),
     ]);
-    let entries = vec![by("one", "aaaaaaaa", 2), by("two", "bbbbbbbb", 3), by("three", "cccccccc", 4), by("four", "eeeeeeee", 5)];
+    let entries = vec![
+        by("one", "aaaaaaaa", 2),
+        by("two", "bbbbbbbb", 3),
+        by("three", "cccccccc", 4),
+        by("four", "eeeeeeee", 5),
+    ];
     close(entries, &links)
 }
 
@@ -472,7 +483,10 @@ fn the_hash_is_of_the_canonical_form() {
     assert!(written.contains(r#""score":1,"#), "{written}");
     assert_eq!(document["hash"].as_str().unwrap().len(), 64);
     // A part of a closed week has the hash of what it holds.
-    let none = digest.view(&DigestView { topic: Some("democracy".to_owned()), ..DigestView::default() });
+    let none = digest.view(&DigestView {
+        topic: Some("democracy".to_owned()),
+        ..DigestView::default()
+    });
     assert_eq!(
         read(&none)["hash"],
         "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
@@ -486,7 +500,10 @@ fn a_correction_holds_no_word_of_what_was_withdrawn() {
     let hash = digest.hash().unwrap();
     let next = digest.corrected(&[id.to_owned()], "withdrawn", at("2015-03-01T12:00:00Z"), &hash);
     let document = read(&next);
-    assert_eq!((&document["revision"], &document["counts"]["entries"]), (&json!(2), &json!(3)));
+    assert_eq!(
+        (&document["revision"], &document["counts"]["entries"]),
+        (&json!(2), &json!(3))
+    );
     assert_eq!(
         document["corrections"],
         json!([{"revision": 2, "at": "2015-03-01T12:00:00Z", "reason": "withdrawn", "entry": id, "previous_hash": hash}])
@@ -495,11 +512,25 @@ fn a_correction_holds_no_word_of_what_was_withdrawn() {
     assert_eq!(document["conversations"], json!([]));
     // Two others still point to the report, but the words for it were hers.
     assert_eq!(document["links"][0]["title"], Value::Null);
-    for text in [next.to_json(), next.to_markdown(), next.to_html(), next.to_text(), next.to_csv()] {
-        assert!(!text.contains("Post aaaaaaaa") && !text.contains("Her own words"), "{text}");
+    for text in [
+        next.to_json(),
+        next.to_markdown(),
+        next.to_html(),
+        next.to_text(),
+        next.to_csv(),
+    ] {
+        assert!(
+            !text.contains("Post aaaaaaaa") && !text.contains("Her own words"),
+            "{text}"
+        );
     }
     assert!(next.to_markdown().contains("one post was withdrawn"));
-    let after = next.corrected(&["tag:voice.example.org,2015:bbbbbbbb".to_owned()], "withdrawn", at("2015-03-02T12:00:00Z"), "x");
+    let after = next.corrected(
+        &["tag:voice.example.org,2015:bbbbbbbb".to_owned()],
+        "withdrawn",
+        at("2015-03-02T12:00:00Z"),
+        "x",
+    );
     assert_eq!((after.revision(), after.corrections.len()), (Some(3), 2));
 }
 
@@ -515,16 +546,24 @@ fn closed_weeks_are_joined() {
     assert_eq!(document["counts"]["members"], 4);
     assert_eq!(document["next"]["id"], "2015-W08");
     assert_eq!(document["revision"], Value::Null);
-    let held: usize = joined.reading_groups(&joined.entries).iter().map(|group| group.entries.len()).sum();
+    let held: usize = joined
+        .reading_groups(&joined.entries)
+        .iter()
+        .map(|group| group.entries.len())
+        .sum();
     assert_eq!(held, 5);
     assert!(Digest::join(Vec::new()).is_none());
 }
 
 #[test]
 fn one_line_a_post() {
-    let bare = make(vec![by("one", "aaaaaaaa", 2)], &Links::new()).view(&DigestView { layout_links: true, ..DigestView::default() });
+    let bare = make(vec![by("one", "aaaaaaaa", 2)], &Links::new()).view(&DigestView {
+        layout_links: true,
+        ..DigestView::default()
+    });
     assert!(
-        bare.to_markdown().contains("- [Post aaaaaaaa](https://one.example/aaaaaaaa), Author of one, "),
+        bare.to_markdown()
+            .contains("- [Post aaaaaaaa](https://one.example/aaaaaaaa), Author of one, "),
         "{}",
         bare.to_markdown()
     );

@@ -139,7 +139,10 @@ async fn ask_the_unheard(
     if feeds.is_empty() {
         return Ok(());
     }
-    tracing::info!(feeds = feeds.len(), "asking those who have not answered since the week ended");
+    tracing::info!(
+        feeds = feeds.len(),
+        "asking those who have not answered since the week ended"
+    );
     let (halt, halted) = watch::channel(false);
     let mut network = Network::default();
     let asking = poller.poll(feeds, &mut network, &halted, &|_| ());

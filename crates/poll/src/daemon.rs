@@ -16,11 +16,7 @@ const SLICE: Duration = Duration::from_secs(30);
 /// Polls what is due, at once and then at each tick of the schedule, until `stop` turns true; meanwhile closes the digests
 /// and gives the archive its topics by the present rules. A new poller (after a reload of the configuration) takes over at the next
 /// tick. A tick that passes while polls are running is not made up for: what is due then is due still.
-pub async fn run(
-    poller: watch::Receiver<Arc<Poller>>,
-    issues: Arc<dyn Issues>,
-    stop: watch::Receiver<bool>,
-) {
+pub async fn run(poller: watch::Receiver<Arc<Poller>>, issues: Arc<dyn Issues>, stop: watch::Receiver<bool>) {
     tokio::select! {
         () = go_round(poller.clone(), stop.clone()) => {}
         () = closing::follow(poller.clone(), &*issues, &stop) => {}

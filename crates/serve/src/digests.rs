@@ -196,7 +196,12 @@ async fn latest(asked: &Asked, form: Form, view: DigestView) -> Made {
     let now = asked.state.now();
     settle_issues(asked.store(), &asked.site, now).await?;
     if let Some(issue) = asked.store().issues(1).await?.first() {
-        let path = format!("/digest/{}{}{}", issue.week, form.extension(), asked.parameters.query());
+        let path = format!(
+            "/digest/{}{}{}",
+            issue.week,
+            form.extension(),
+            asked.parameters.query()
+        );
         return Ok(closed(asked, issue, form, view).await?.located(path));
     }
     let zone = asked.site.timezone;
@@ -220,13 +225,17 @@ async fn joined(asked: &Asked, first: Week, last: Week, form: Form, view: Digest
         )));
     }
     if weeks.len() > JOINED {
-        return Err(Failure::not_found(format!("At most {JOINED} weeks can be joined.")));
+        return Err(Failure::not_found(format!(
+            "At most {JOINED} weeks can be joined."
+        )));
     }
     let mut digests = Vec::with_capacity(weeks.len());
     for week in weeks {
         let digest = closed_digest(asked.store(), &asked.site, week, asked.state.now()).await?;
         digests.push(digest.ok_or_else(|| {
-            Failure::not_found(format!("Only closed weeks can be joined, and {week} is not closed."))
+            Failure::not_found(format!(
+                "Only closed weeks can be joined, and {week} is not closed."
+            ))
         })?);
     }
     let digest = Digest::join(digests).ok_or_else(|| Failure::not_found("No week is asked for."))?;
@@ -241,13 +250,18 @@ pub(crate) async fn of_week(asked: Asked) -> Made {
         )
     };
     let (_, name) = asked.path.rsplit_once('/').ok_or_else(unknown)?;
-    let week = asked.name.parse().map_err(|_| week_failure(&asked, &asked.name, &asked.name))?;
+    let week = asked
+        .name
+        .parse()
+        .map_err(|_| week_failure(&asked, &asked.name, &asked.name))?;
     if week_has_not_begun(&asked, week) {
         return Err(not_begun(week, &asked.site));
     }
     settle_issue(asked.store(), &asked.site, week, asked.state.now()).await?;
     let issue = asked.store().issue(week).await?.ok_or_else(|| {
-        Failure::not_found(format!("{week} is not closed, so it has neither revisions nor changes since."))
+        Failure::not_found(format!(
+            "{week} is not closed, so it has neither revisions nor changes since."
+        ))
     })?;
     if name == "changes.json" {
         return changes(&asked, &issue).await;

@@ -7,8 +7,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LOCATION, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE,
-    ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, VARY,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, VARY,
 };
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;

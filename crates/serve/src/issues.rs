@@ -33,10 +33,24 @@ pub async fn digest_of_week(
     // Before the first good poll every week that is over will have ended before it.
     if end <= store.first_success_at().await?.unwrap_or(now) {
         let contents = store.archive_contents(&rules).await?;
-        return Ok(gather(site, week, now, contents, DigestStatus::Archive, next_closing));
+        return Ok(gather(
+            site,
+            week,
+            now,
+            contents,
+            DigestStatus::Archive,
+            next_closing,
+        ));
     }
     let contents = store.week_contents(&rules).await?;
-    Ok(gather(site, week, now, contents, DigestStatus::Open, next_closing))
+    Ok(gather(
+        site,
+        week,
+        now,
+        contents,
+        DigestStatus::Open,
+        next_closing,
+    ))
 }
 
 /// The latest revision of a closed week, without anything that was withdrawn; `None` while the week is not closed.
@@ -50,7 +64,10 @@ pub(crate) async fn closed_digest(
     let Some(issue) = store.issue(week).await? else {
         return Ok(None);
     };
-    match store.issue_revision(week, issue.revision, IssueFormat::Json).await? {
+    match store
+        .issue_revision(week, issue.revision, IssueFormat::Json)
+        .await?
+    {
         RevisionLookup::Found(document) => read(site, week, &document).map(Some),
         _ => Err(unreadable(week, VANISHED.to_owned())),
     }
@@ -184,7 +201,10 @@ fn gather(
 fn joined_within(feeds: &[Feed], week: Week, site: &Site) -> Vec<Member> {
     let mut firsts: Vec<&Feed> = Vec::new();
     for feed in feeds {
-        match firsts.iter_mut().find(|first| first.member.slug == feed.member.slug) {
+        match firsts
+            .iter_mut()
+            .find(|first| first.member.slug == feed.member.slug)
+        {
             Some(first) if feed.joined < first.joined => *first = feed,
             Some(_) => {}
             None => firsts.push(feed),

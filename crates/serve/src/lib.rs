@@ -24,6 +24,8 @@ mod form;
 #[cfg(test)]
 mod form_tests;
 mod health;
+#[cfg(test)]
+mod issue_tests;
 mod issues;
 mod links;
 mod metrics;

@@ -196,10 +196,7 @@ impl Store {
 
     /// The latest `limit` issues, newest first.
     pub async fn issues(&self, limit: u32) -> Result<Vec<Issue>, StoreError> {
-        let rows = Sql::new(ISSUES)
-            .bind(limit)
-            .fetch_all(self.readers())
-            .await?;
+        let rows = Sql::new(ISSUES).bind(limit).fetch_all(self.readers()).await?;
         rows.iter().map(issue).collect()
     }
 
@@ -415,4 +412,64 @@ fn previous_query<'a>(firsts: &[(&'a str, DateTime<Utc>)]) -> Sql<'a> {
         FROM v CROSS JOIN members m WHERE m.slug = v.slug",
     );
     sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Sample, at, feed, plan, record_at};
+
+    #[tokio::test]
+    async fn tell_when_members_wrote_before() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ben = feed(&store, "https://ben.example.org/feed", "Ben").await;
+        let posts = |name: &str, days: &[&str]| {
+            let of = |day: &&str| {
+                let sample = Sample::new(&format!("{name}{day}"));
+                sample.at(at(&format!("2026-{day}T08:00:00Z"))).entry()
+            };
+            days.iter().map(of).collect::<Vec<_>>()
+        };
+        let then = at("2026-11-26T08:00:00Z");
+        let found = posts("ada", &["11-25", "11-24", "08-01", "07-01"]);
+        record_at(&store, &ada, then, found, Vec::new()).await;
+        record_at(&store, &ben, then, posts("ben", &["11-24"]), Vec::new()).await;
+        let rules = WeekRules {
+            week: "2026-W48".parse().unwrap(),
+            zone: chrono_tz::Europe::London,
+            late_days: 28,
+        };
+        let contents = store.week_contents(&rules).await.unwrap();
+        assert_eq!(contents.entries.len(), 3);
+        assert_eq!(
+            contents.previous,
+            HashMap::from([("ada".to_owned(), at("2026-08-01T08:00:00Z"))])
+        );
+        assert_eq!(contents.feeds.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn walk_their_indices() {
+        let store = testing::sqlite().await;
+        let firsts = [("ada", at("2026-11-24T08:00:00Z"))];
+        for (sql, indices) in [
+            (CANDIDATES.to_owned(), ["entries_published", "PRIMARY KEY"]),
+            (
+                previous_query(&firsts).into_text(),
+                ["entries_of_member_published", "slug"],
+            ),
+            (UNSETTLED.to_owned(), ["entries_withdrawn", "PRIMARY KEY"]),
+            (IS_UNSETTLED.to_owned(), ["issue_entries_of_week", "PRIMARY KEY"]),
+        ] {
+            let plan = plan(&store, sql).await;
+            assert!(
+                !plan.lines().any(|line| line == "SCAN e" || line == "SCAN i"),
+                "{plan}"
+            );
+            for index in indices {
+                assert!(plan.contains(index), "no {index}: {plan}");
+            }
+        }
+    }
 }
