@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 5] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
     (
         1,
         "members feeds entries",
@@ -46,6 +46,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 5] = [
         10,
         "outputs",
         include_str!("../../../migrations/postgres/0010_outputs.sql"),
+    ),
+    (
+        11,
+        "topic disputes",
+        include_str!("../../../migrations/postgres/0011_topic_disputes.sql"),
     ),
 ];
 
