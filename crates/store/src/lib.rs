@@ -18,6 +18,7 @@ mod catalogue;
 mod changes;
 mod db;
 mod decisions;
+mod disputes;
 mod dump;
 mod edits;
 mod entries;
@@ -26,6 +27,7 @@ mod feeds;
 mod hosts;
 mod labels;
 mod leases;
+mod left_out;
 mod members;
 mod merge;
 mod polls;
@@ -48,13 +50,15 @@ pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
 pub use db::Store;
 pub use decisions::Decided;
+pub use disputes::{Dispute, Disputed};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
+pub use left_out::{LeftOut, LeftOutCount};
 pub use query::{
-    Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
-    PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
+    ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
+    MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
     ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,

@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
     (
         1,
         "members feeds entries",
@@ -41,6 +41,16 @@ pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
         4,
         "topics",
         include_str!("../../../migrations/postgres/0004_topics.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/postgres/0010_outputs.sql"),
+    ),
+    (
+        11,
+        "topic disputes",
+        include_str!("../../../migrations/postgres/0011_topic_disputes.sql"),
     ),
 ];
 

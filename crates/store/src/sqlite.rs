@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
     (
         1,
         "members feeds entries",
@@ -42,6 +42,16 @@ pub(crate) const MIGRATIONS: [MigrationFile; 4] = [
         4,
         "topics",
         include_str!("../../../migrations/sqlite/0004_topics.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/sqlite/0010_outputs.sql"),
+    ),
+    (
+        11,
+        "topic disputes",
+        include_str!("../../../migrations/sqlite/0011_topic_disputes.sql"),
     ),
 ];
 
