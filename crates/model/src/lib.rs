@@ -21,7 +21,9 @@ mod why;
 pub use address::{link_key, normal_feed_address};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use draft::{EntryDraft, KnownEntry};
-pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, heading};
+pub use entry::{
+    AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, Withdrawal, heading,
+};
 pub use feed::{
     ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
 };

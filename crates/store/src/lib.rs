@@ -59,8 +59,8 @@ pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
 pub use links::{Conversation, Voiced};
 pub use query::{
-    Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
-    PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
+    ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
+    MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
     ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
