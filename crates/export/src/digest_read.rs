@@ -158,9 +158,10 @@ fn entry(read: WeekEntry) -> DigestEntry {
             published: read.published,
             updated: read.updated,
             released: read.released,
-            // The two that no digest tells.
+            // These no digest tells.
             arrived: read.released,
             changed: read.updated,
+            feed_url: String::new(),
             language: read.language,
             words: read.words,
             topics: read.topics,

@@ -13,6 +13,7 @@ use crate::asked::{Asked, Made};
 use crate::document::{Document, Kind};
 use crate::failure::Failure;
 use crate::feeds::Format;
+use crate::fixed::feed_style_path;
 use crate::issues::{closed_digest, digest_of_week, settle_issue, settle_issues};
 use crate::pages;
 
@@ -364,6 +365,8 @@ pub(crate) async fn feed(asked: Asked, format: Format) -> Made {
         html_path: "/digest".to_owned(),
         updated: updated.unwrap_or(DateTime::UNIX_EPOCH),
         archive: None,
+        withdrawn: Vec::new(),
+        style: Some(feed_style_path()),
     };
     Ok(format.write(&info, &entries).revalidated())
 }
@@ -399,6 +402,7 @@ fn item(site: &Site, issue: &Issue, piece: Option<model::SafeHtml>) -> Entry {
         image: None,
         licence: None,
         changed: issue.made_at,
+        feed_url: site.absolute("/digest/feed.atom"),
     }
 }
 

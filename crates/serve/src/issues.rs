@@ -1,10 +1,8 @@
 //! The digest of a week as everybody gets it: computed while the week is open, closed once, corrected after a withdrawal, and
 //! read back as it was closed. For the web, the schedule and the command line alike.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Datelike, Utc};
-use export::{Digest, DigestInput, DigestStatus, NotHeard, digest, links_in};
+use export::{Digest, DigestInput, DigestStatus, NotHeard, digest};
 use model::{Feed, FeedStatus, Member, Site, Week, start_of_day};
 use store::{IssueFormat, NewRevision, RevisionLookup, Store, StoreError, WeekContents, WeekRules};
 
@@ -170,11 +168,6 @@ fn gather(
     next_closing: NextClosing<'_>,
 ) -> Digest {
     let zone = site.timezone;
-    let links: HashMap<_, _> = contents
-        .entries
-        .iter()
-        .filter_map(|entry| Some((entry.key.clone(), links_in(entry.content_html.as_ref()?))))
-        .collect();
     let is_archive = status == DigestStatus::Archive;
     let end = week.end(zone);
     digest(DigestInput {
@@ -182,7 +175,7 @@ fn gather(
         week,
         now,
         previous: contents.previous,
-        links: &links,
+        links: &contents.links,
         new_members: joined_within(&contents.feeds, week, site),
         not_heard: if is_archive || now < end {
             Vec::new()

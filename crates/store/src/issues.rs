@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use model::{Entry, Feed, SafeHtml, Week, start_of_day};
 
 use crate::entries::complete;
+use crate::links::links_of_entries;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, feed_columns, instant, millis};
 use crate::sql::{On, Row, Sql, statements};
 use crate::{Store, StoreError};
@@ -76,6 +77,8 @@ pub struct WeekContents {
     pub late: HashSet<String>,
     /// By member's slug: when they published last before the first of theirs here. Who is missing had not.
     pub previous: HashMap<String, DateTime<Utc>>,
+    /// By key: the links in their texts, as [`Store::links_of_entries`] gives them.
+    pub links: HashMap<String, Vec<(String, String)>>,
     /// Every feed as it stands.
     pub feeds: Vec<Feed>,
 }
@@ -371,9 +374,11 @@ async fn with_members(
     entries: Vec<Entry>,
     late: HashSet<String>,
 ) -> Result<WeekContents, StoreError> {
+    let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
     let feeds = Sql::new(FEEDS).fetch_all(on.again()).await?;
     Ok(WeekContents {
         previous: previous(on, &entries).await?,
+        links: links_of_entries(on, &keys).await?,
         feeds: feeds.iter().map(rows::feed).collect::<Result<_, _>>()?,
         entries,
         late,

@@ -30,6 +30,7 @@ mod issues;
 mod labels;
 mod leases;
 mod left_out;
+mod links;
 mod members;
 mod merge;
 mod polls;
@@ -60,9 +61,10 @@ pub use hosts::HostUse;
 pub use issues::{Issue, IssueFormat, RevisionLookup, WeekContents, WeekRules};
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
+pub use links::{Conversation, Voiced};
 pub use query::{
-    Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
-    PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
+    ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
+    MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
     ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,

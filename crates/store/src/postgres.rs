@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 8] = [
     (
         1,
         "members feeds entries",
@@ -43,9 +43,19 @@ pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
         include_str!("../../../migrations/postgres/0004_topics.sql"),
     ),
     (
+        5,
+        "entry links",
+        include_str!("../../../migrations/postgres/0005_entry_links.sql"),
+    ),
+    (
         6,
         "issues",
         include_str!("../../../migrations/postgres/0006_issues.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/postgres/0010_outputs.sql"),
     ),
     (
         11,

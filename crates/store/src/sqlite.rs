@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 8] = [
     (
         1,
         "members feeds entries",
@@ -44,9 +44,19 @@ pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
         include_str!("../../../migrations/sqlite/0004_topics.sql"),
     ),
     (
+        5,
+        "entry links",
+        include_str!("../../../migrations/sqlite/0005_entry_links.sql"),
+    ),
+    (
         6,
         "issues",
         include_str!("../../../migrations/sqlite/0006_issues.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/sqlite/0010_outputs.sql"),
     ),
     (
         11,
