@@ -107,6 +107,14 @@ impl Document {
         self
     }
 
+    /// The answer that carries it once, as it is: no validator, no encoding.
+    pub(crate) fn into_plain(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.body));
+        let content_type = HeaderValue::from_static(self.kind.content_type());
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        response
+    }
+
     /// Ready to be sent; `changed` is when it last changed unless the document knows better.
     pub(crate) fn seal(self, changed: DateTime<Utc>) -> Sealed {
         let hash = Sha256::digest(self.body.as_bytes());

@@ -10,6 +10,7 @@
 mod app;
 mod asked;
 mod cache;
+mod caller;
 mod connections;
 mod digests;
 mod document;
@@ -18,17 +19,25 @@ mod examples;
 mod failure;
 mod feeds;
 mod fixed;
+#[allow(dead_code, reason = "the first forms are on their way")]
+mod form;
+#[cfg(test)]
+mod form_tests;
 mod health;
 mod links;
 mod metrics;
 mod negotiate;
 mod pages;
 mod parameters;
+#[allow(dead_code, reason = "the first forms are on their way")]
+mod private;
 mod routes;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "the first forms are on their way")]
+mod throttle;
 
 pub use app::{App, DueAt, NextDigestClose, router};
 pub use connections::serve;

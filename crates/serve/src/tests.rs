@@ -605,7 +605,7 @@ async fn what_is_kept_goes_when_something_changes() {
             .get("/")
             .await
             .text()
-            .contains("<h1 class=\"name\"><a href=\"/\">Renamed</a></h1>")
+            .contains("<span>Renamed</span></a></h1>")
     );
 }
 

@@ -52,21 +52,23 @@ enum Verdict {
 impl Verdict {
     /// What it means for a feed that stands so; `Done` if it is to be written.
     fn on(self, status: FeedStatus, is_held: bool, is_decided: bool) -> Decided {
-        use FeedStatus::{Active, Gone, Paused, Pending, Rejected, Retired};
+        use FeedStatus::{Active, Paused, Pending, Rejected, Retired};
+        let is_already = match self {
+            Self::Approve => status.is_public(),
+            Self::Reject => status == Rejected,
+            Self::Pause => status == Paused,
+            Self::Resume => status == Active && !is_held,
+            Self::Remove => status == Retired && is_decided,
+        };
         match (self, status) {
-            (Self::Approve, Pending | Rejected) | (Self::Reject, Pending) => Decided::Done,
-            (Self::Approve, _) | (Self::Reject, Rejected) => Decided::Already,
+            _ if is_already => Decided::Already,
+            (Self::Approve | Self::Reject, Pending) | (Self::Approve, Rejected) => Decided::Done,
             (Self::Reject, _) => Decided::TakenOn,
-            (Self::Remove, Retired) if is_decided => Decided::Already,
-            (Self::Remove, _) => Decided::Done,
             (Self::Pause | Self::Resume, Pending | Rejected) => Decided::NotTakenOn,
+            // What a moderator or the member let go may be taken up again; what left the file, by the file.
             (Self::Pause, Retired) => Decided::Retired,
-            // A moderator or the member let it go, and may take it up again.
-            (Self::Resume, Retired) if is_decided => Decided::Done,
-            (Self::Resume, Retired) => Decided::Retired,
-            (Self::Pause, Paused) => Decided::Already,
-            (Self::Resume, Active) if !is_held => Decided::Already,
-            (Self::Pause | Self::Resume, Active | Gone | Paused) => Decided::Done,
+            (Self::Resume, Retired) if !is_decided => Decided::Retired,
+            _ => Decided::Done,
         }
     }
 

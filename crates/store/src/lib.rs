@@ -22,6 +22,7 @@ mod catalogue;
 mod changes;
 mod db;
 mod decisions;
+mod disputes;
 mod dump;
 mod edits;
 mod entries;
@@ -30,6 +31,7 @@ mod feeds;
 mod hosts;
 mod labels;
 mod leases;
+mod left_out;
 mod members;
 mod membership;
 mod merge;
@@ -59,10 +61,12 @@ pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
 pub use db::Store;
 pub use decisions::Decided;
+pub use disputes::{Dispute, Disputed};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
+pub use left_out::{LeftOut, LeftOutCount};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };

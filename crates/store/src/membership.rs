@@ -711,7 +711,10 @@ mod tests {
         assert!(store.members().await.unwrap().is_empty());
         assert_eq!(store.member("ada").await.unwrap(), None);
         let membership = store.membership("ada").await.unwrap().unwrap();
-        assert_eq!(store.memberships().await.unwrap(), [membership.clone()]);
+        assert_eq!(
+            store.memberships().await.unwrap(),
+            std::slice::from_ref(&membership)
+        );
         assert_eq!(membership.consented_at, Some(now()));
         let waiting = &membership.feeds[0];
         assert_eq!(

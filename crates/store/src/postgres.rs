@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
+pub(crate) const MIGRATIONS: &[MigrationFile] = &[
     (
         1,
         "members feeds entries",
@@ -52,6 +52,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
         "moderation",
         include_str!("../../../migrations/postgres/0008_moderation.sql"),
     ),
+    (
+        11,
+        "topic disputes",
+        include_str!("../../../migrations/postgres/0011_topic_disputes.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.
@@ -67,10 +72,16 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` would leave dead rows' bytes in place.
-const REWRITE_TABLES: [&str; 3] = [
+const REWRITE_TABLES: [&str; 9] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
+    "VACUUM (FULL) topic_disputes",
+    "VACUUM (FULL) feeds",
+    "VACUUM (FULL) feed_aliases",
+    "VACUUM (FULL) members",
+    "VACUUM (FULL) member_emails",
+    "VACUUM (FULL) audit",
 ];
 
 /// A table that a program other than this one made.
@@ -159,7 +170,7 @@ async fn migrate(writer: &Pool<Postgres>, database: &str) -> Result<(), StoreErr
         let database = database.to_owned();
         return Err(StoreError::NotOurs { database, table });
     }
-    db::migrate(&mut *transaction, &MIGRATIONS, database).await?;
+    db::migrate(&mut *transaction, MIGRATIONS, database).await?;
     Ok(transaction.commit().await?)
 }
 

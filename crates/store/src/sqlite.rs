@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
+pub(crate) const MIGRATIONS: &[MigrationFile] = &[
     (
         1,
         "members feeds entries",
@@ -52,6 +52,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
         8,
         "moderation",
         include_str!("../../../migrations/sqlite/0008_moderation.sql"),
+    ),
+    (
+        11,
+        "topic disputes",
+        include_str!("../../../migrations/sqlite/0011_topic_disputes.sql"),
     ),
 ];
 
@@ -187,7 +192,7 @@ async fn migrate(writer: &Pool<Sqlite>, path: &Path) -> Result<(), StoreError> {
     if let Some(table) = foreign {
         return Err(StoreError::NotOurs { database, table });
     }
-    db::migrate(&mut *transaction, &MIGRATIONS, &database).await?;
+    db::migrate(&mut *transaction, MIGRATIONS, &database).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -47,6 +47,7 @@ const DECIDE: &str = "INSERT INTO topic_decisions (entry_id, topic, holds, decid
     ON CONFLICT (entry_id, topic) DO UPDATE SET holds = excluded.holds, decided_by = excluded.decided_by,
         decided_at = excluded.decided_at";
 const TAKE_BACK: &str = "DELETE FROM topic_decisions WHERE entry_id = $1 AND topic = $2";
+const SETTLE: &str = "DELETE FROM topic_disputes WHERE entry_id = $1 AND topic = $2";
 
 /// A post as it is stored, as far as topics are concerned.
 #[derive(Debug, Clone, PartialEq)]
@@ -202,8 +203,8 @@ impl Store {
         Ok(RetagProgress::Going { changed, percent })
     }
 
-    /// Writes down what a moderator decided of the topics of one entry, and makes its topics anew. Gives the topics
-    /// that it has now, or `None` if there is no such entry.
+    /// Writes down what a moderator decided of the topics of one entry, and makes its topics anew; that settles what its
+    /// author disputed of them. Gives the topics that it has now, or `None` if there is no such entry.
     pub async fn decide_topics(
         &self,
         key: &str,
@@ -229,6 +230,8 @@ impl Store {
             }
             .execute(&mut transaction)
             .await?;
+            let settle = Sql::new(SETTLE).bind(post.id).bind(topic);
+            settle.execute(&mut transaction).await?;
         }
         let Some((post, decisions)) = posts(find(), (&mut transaction).into()).await?.pop() else {
             return Ok(None);

@@ -55,7 +55,10 @@ const ERASE: &str = "UPDATE entries SET shown = FALSE, duplicate_of = NULL, with
         image_alt = NULL, licence = NULL, source_url = NULL, hashtags = '[]', categories = '[]', topics = '[]',
         summary = '', content_html = '', text = ''
     WHERE id = $1";
-const FORGET_DECISIONS: &str = "DELETE FROM topic_decisions WHERE entry_id = $1";
+const OF_ENTRY: [&str; 2] = [
+    "DELETE FROM topic_decisions WHERE entry_id = $1",
+    "DELETE FROM topic_disputes WHERE entry_id = $1",
+];
 const COUNT_DOWN: &str = "UPDATE feeds SET entries = entries - 1 WHERE id = $1";
 
 const SUCCESSOR: &str = "SELECT id, topics, hashtags FROM entries
@@ -396,10 +399,12 @@ impl<'a> Withdrawal<'a> {
             .bind(source_id)
             .execute(&mut self.transaction)
             .await?;
-        Sql::new(FORGET_DECISIONS)
-            .bind(entry.id)
-            .execute(&mut self.transaction)
-            .await?;
+        for forget in OF_ENTRY {
+            Sql::new(forget)
+                .bind(entry.id)
+                .execute(&mut self.transaction)
+                .await?;
+        }
         Sql::new(COUNT_DOWN)
             .bind(entry.feed_id)
             .execute(&mut self.transaction)
