@@ -519,6 +519,7 @@ mod tests {
             content_html: None,
             author: "A guest".to_owned(),
             member: ada.member.clone(),
+            feed_url: ada.url.to_string(),
             also_in: Vec::new(),
             published: minutes(-60),
             updated: minutes(-30),
@@ -564,7 +565,7 @@ mod tests {
         assert_eq!(store.revision().await.unwrap(), before);
         assert_eq!(
             (
-                store.arrivals().await.unwrap(),
+                store.arrivals(None).await.unwrap(),
                 reread(&store, &ada).await.entries
             ),
             (2, 2)
@@ -645,7 +646,7 @@ mod tests {
             ([ben_has_it].as_slice(), minutes(1))
         );
         assert_eq!(store.entry("bensxxxxxxxx").await.unwrap(), EntryLookup::Unknown);
-        assert_eq!(store.arrivals().await.unwrap(), 2);
+        assert_eq!(store.arrivals(None).await.unwrap(), 2);
         assert_eq!(store.topic_counts().await.unwrap()[0].entries, 1);
 
         // An edit of the copy stays a copy.

@@ -71,8 +71,8 @@ pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
 pub use query::{
-    Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
-    PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
+    ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
+    MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
     ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,

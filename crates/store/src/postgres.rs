@@ -53,6 +53,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0008_moderation.sql"),
     ),
     (
+        10,
+        "outputs",
+        include_str!("../../../migrations/postgres/0010_outputs.sql"),
+    ),
+    (
         11,
         "topic disputes",
         include_str!("../../../migrations/postgres/0011_topic_disputes.sql"),

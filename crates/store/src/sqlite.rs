@@ -54,6 +54,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0008_moderation.sql"),
     ),
     (
+        10,
+        "outputs",
+        include_str!("../../../migrations/sqlite/0010_outputs.sql"),
+    ),
+    (
         11,
         "topic disputes",
         include_str!("../../../migrations/sqlite/0011_topic_disputes.sql"),
