@@ -32,6 +32,7 @@ mod hosts;
 mod labels;
 mod leases;
 mod left_out;
+mod links;
 mod members;
 mod membership;
 mod merge;
@@ -67,6 +68,7 @@ pub use feeds::Due;
 pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
+pub use links::{Conversation, Voiced};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };

@@ -44,6 +44,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0004_topics.sql"),
     ),
     (
+        5,
+        "entry links",
+        include_str!("../../../migrations/sqlite/0005_entry_links.sql"),
+    ),
+    (
         7,
         "membership",
         include_str!("../../../migrations/sqlite/0007_membership.sql"),
