@@ -41,6 +41,7 @@ mod search;
 mod snippet;
 mod sql;
 mod sqlite;
+mod stories;
 #[cfg(test)]
 mod testing;
 mod topics;
