@@ -99,10 +99,10 @@ const TAGS: [&str; 62] = [
     "var",
 ];
 
-/// Elements that go with all they hold: their text is code, a fallback or a form, not the post.
-const DROPPED: [&str; 15] = [
-    "script", "style", "iframe", "noembed", "noframes", "noscript", "title", "textarea", "select", "option",
-    "svg", "template", "xmp", "object", "button",
+/// Elements that go with all they hold: their text is code, a fallback, a form or ways through a site, not the post.
+const DROPPED: [&str; 16] = [
+    "nav", "script", "style", "iframe", "noembed", "noframes", "noscript", "title", "textarea", "select",
+    "option", "svg", "template", "xmp", "object", "button",
 ];
 
 const ATTRIBUTES: [(&str, &[&str]); 12] = [
@@ -481,6 +481,7 @@ mod tests {
             ),
             "<p>d</p>f"
         );
+        assert_eq!(safe("<nav><a href=/>Home</a></nav><p>a</p>"), "<p>a</p>");
         // FEEDS: what feed-rs makes of an escaped attribute in Atom's XHTML.
         assert_eq!(
             safe("<p title=\"\"><img src=x onerror=alert(1)>\">a</p>")
