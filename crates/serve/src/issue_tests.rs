@@ -214,3 +214,60 @@ async fn what_changed_since_stands_beside() {
     let closed = client.get("/digest/2026-W48.md").await;
     assert!(closed.text().contains("Post number 101") && !closed.text().contains("Another title"));
 }
+
+#[tokio::test]
+async fn what_is_withdrawn_is_in_nothing_that_is_given_out() {
+    let client = with_an_issue().await;
+    let hash = client.get("/digest/2026-W48.json").await.json()["hash"].clone();
+    let decision = store::Decision {
+        by: "author",
+        why: None,
+        at: at(CLOSED_AT) + TimeDelta::hours(1),
+    };
+    let keys = ["0000f101"];
+    client
+        .store
+        .withdraw_entries(&keys, store::Cause::Author, &decision)
+        .await
+        .unwrap();
+    client.clock.set(at(CLOSED_AT) + TimeDelta::hours(2));
+    // Whatever is asked for first.
+    let old = client.get("/digest/2026-W48/r1.md").await;
+    assert_eq!(old.status, StatusCode::GONE);
+    assert!(old.text().contains("/digest/2026-W48.md"));
+    let json = client.get("/digest/2026-W48.json").await.json();
+    assert_eq!(
+        (&json["revision"], &json["counts"]["entries"]),
+        (&Value::from(2), &Value::from(2))
+    );
+    let correction = &json["corrections"][0];
+    assert_eq!(correction["revision"], 2);
+    assert_eq!(correction["entry"], "tag:voice.example.org,2026:0000f101");
+    assert_eq!(correction["previous_hash"], hash);
+    for path in [
+        "/digest/2026-W48",
+        "/digest/2026-W48.json",
+        "/digest/2026-W48.md",
+        "/digest/2026-W48.html",
+        "/digest/2026-W48.txt",
+        "/digest/2026-W48.csv",
+        "/digest/2026-W48/r2.json",
+        "/digest/2026-W48/changes.json",
+        "/digest/latest.json",
+        "/digest/2026-W48..2026-W48.md",
+        "/digest/feed.atom",
+        "/digest/feed.rss",
+        "/digest/feed.json",
+    ] {
+        let answer = client.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(!answer.text().contains("post number 101"), "{path}");
+        assert!(!answer.text().contains("Post number 101"), "{path}");
+    }
+    let page = client.get("/digest/2026-W48").await;
+    assert!(
+        page.text()
+            .contains("(revision 2): a post was withdrawn after the issue closed")
+    );
+    assert!(client.get("/digest").await.text().contains("(corrected)"));
+}

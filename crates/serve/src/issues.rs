@@ -120,7 +120,9 @@ pub(crate) async fn settle_issue(
     };
     let digest = read(site, week, &correcting.json)?;
     let digest = digest.corrected(&correcting.withdrawn, "withdrawn", now, &correcting.hash);
-    correcting.finish(now, &new_revision(&digest)).await
+    correcting.finish(now, &new_revision(&digest)).await?;
+    // Who reads at this moment may be in the way; then the next to scrub does it.
+    store.scrub().await.map(drop)
 }
 
 fn rules(site: &Site, week: Week) -> WeekRules {
@@ -193,7 +195,8 @@ fn gather(
 /// The members whose first feed joined in the week, in the order in which they did.
 fn joined_within(feeds: &[Feed], week: Week, site: &Site) -> Vec<Member> {
     let mut firsts: Vec<&Feed> = Vec::new();
-    for feed in feeds {
+    let is_member = |feed: &&Feed| !matches!(feed.status, FeedStatus::Pending | FeedStatus::Rejected);
+    for feed in feeds.iter().filter(is_member) {
         match firsts
             .iter_mut()
             .find(|first| first.member.slug == feed.member.slug)

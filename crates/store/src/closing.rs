@@ -23,6 +23,7 @@ const ADD_REVISION: &str =
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const EMPTY_OLD_REVISIONS: &str = "UPDATE issue_revisions
     SET json = NULL, markdown = NULL, html = NULL, text = NULL, csv = NULL WHERE week = $1 AND revision < $2";
+const WANT_SCRUB: &str = "UPDATE site_state SET scrub = TRUE";
 const LEAVE: &str = "UPDATE issue_entries SET gone_in = $2 WHERE week = $1 AND gone_in IS NULL
     AND entry_id IN (SELECT e.id FROM entries e WHERE e.withdrawn_at IS NOT NULL)";
 
@@ -162,7 +163,7 @@ impl Closing {
 }
 
 impl Correcting {
-    /// Stores the next revision, made at `at`, and empties those before it.
+    /// Stores the next revision, made at `at`, and empties those before it; [`Store::scrub`] then takes them out of the files.
     pub async fn finish(mut self, at: DateTime<Utc>, revision: &NewRevision) -> Result<(), StoreError> {
         let transaction = &mut self.transaction;
         let week = self.week.to_string();
@@ -174,6 +175,7 @@ impl Correcting {
                 .execute(&mut *transaction)
                 .await?;
         }
+        Sql::new(WANT_SCRUB).execute(&mut *transaction).await?;
         add_revision(transaction, &week, number, at, revision).await?;
         self.transaction.commit().await
     }

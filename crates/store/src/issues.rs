@@ -10,8 +10,9 @@ use chrono_tz::Tz;
 use model::{Entry, Feed, SafeHtml, Week, start_of_day};
 
 use crate::entries::complete;
+use crate::feeds::FEEDS;
 use crate::links::links_of_entries;
-use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, feed_columns, instant, millis};
+use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, instant, millis};
 use crate::sql::{On, Row, Sql, statements};
 use crate::{Store, StoreError};
 
@@ -23,12 +24,6 @@ const CANDIDATES: &str = "SELECT e.id, f.joined, e.published_at, e.arrived_at, e
     WHERE f.id = e.feed_id AND e.shown = TRUE AND e.published_at >= $1 AND e.published_at < $2
         AND NOT EXISTS (SELECT 1 FROM issue_entries i WHERE i.entry_id = e.id)
     ORDER BY e.published_at, e.id";
-
-const FEEDS: &str = concat!(
-    "SELECT ",
-    feed_columns!(),
-    " FROM feeds f JOIN members m ON m.id = f.member_id ORDER BY f.id"
-);
 
 const LAST_CLOSED: &str = "SELECT MAX(week) AS week FROM issues";
 const FIRST_SUCCESS: &str = "SELECT first_success_at FROM site_state";
