@@ -306,7 +306,7 @@ impl OldAndNew {
 /// What became of the entries of a closed week since.
 async fn changes(asked: &Asked, issue: &Issue) -> Made {
     #[derive(Serialize)]
-    struct Changes {
+    struct Since {
         id: String,
         revision: u32,
         url: String,
@@ -333,7 +333,7 @@ async fn changes(asked: &Asked, issue: &Issue) -> Made {
         let differs = changed.title.is_some() || changed.url.is_some() || changed.summary.is_some();
         differs.then_some(changed)
     });
-    let document = Changes {
+    let document = Since {
         id: issue.week.to_string(),
         revision: issue.revision,
         url: asked.site.absolute(&format!("/digest/{}.json", issue.week)),
@@ -485,9 +485,9 @@ pub(crate) async fn issues(asked: Asked) -> Made {
     let first = asked.store().first_success_at().await?.unwrap_or(now);
     let next = &asked.state.app.next_digest_close;
     let closes = this_week.closes_at(zone, |after| next(after));
-    let closed = issues.first().map(|issue| issue.week);
+    let newest = issues.first().map(|issue| issue.week);
     let unclosed: Vec<Week> = std::iter::successors(Some(this_week), |week| Some(week.previous()))
-        .take_while(|week| closed.is_none_or(|closed| *week > closed))
+        .take_while(|week| newest.is_none_or(|newest| *week > newest))
         .take(LISTED_UNCLOSED)
         .collect();
     let is_archive = |week: &Week| week.end(zone) <= first;

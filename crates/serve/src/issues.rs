@@ -208,7 +208,7 @@ fn joined_within(feeds: &[Feed], week: Week, site: &Site) -> Vec<Member> {
     }
     let zone = site.timezone;
     firsts.retain(|feed| (week.start(zone)..week.end(zone)).contains(&start_of_day(feed.joined, zone)));
-    firsts.sort_by(|a, b| (a.joined, a.id).cmp(&(b.joined, b.id)));
+    firsts.sort_by_key(|feed| (feed.joined, feed.id));
     // The blog's address is the first feed's own.
     firsts.into_iter().map(|feed| feed.member.clone()).collect()
 }

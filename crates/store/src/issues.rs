@@ -26,7 +26,6 @@ const CANDIDATES: &str = "SELECT e.id, f.joined, e.published_at, e.arrived_at, e
     ORDER BY e.published_at, e.id";
 
 const LAST_CLOSED: &str = "SELECT MAX(week) AS week FROM issues";
-const FIRST_SUCCESS: &str = "SELECT first_success_at FROM site_state";
 
 macro_rules! issue_columns {
     () => {
@@ -168,14 +167,11 @@ impl Store {
     /// What the digest of a week that is not closed is made of: the entries that are eligible and stand in no issue. What came
     /// late stands in the week that closes next.
     pub async fn week_contents(&self, rules: &WeekRules) -> Result<WeekContents, StoreError> {
-        let takes_late = match self.last_closed().await? {
-            Some(closed) => rules.week <= closed.next(),
-            None => {
-                let first = Sql::new(FIRST_SUCCESS).fetch_one(self.readers()).await?;
-                let first = Fields::of("site_state", &first).at_optional()?;
-                first.is_none_or(|at| rules.week <= Week::of(at, rules.zone))
-            }
+        let next = match self.last_closed().await? {
+            Some(closed) => Some(closed.next()),
+            None => self.first_success_at().await?.map(|at| Week::of(at, rules.zone)),
         };
+        let takes_late = next.is_none_or(|next| rules.week <= next);
         let mut on = On::from(self.readers());
         let chosen = choose(&mut on, rules, takes_late).await?;
         contents(&mut on, &chosen).await

@@ -447,7 +447,7 @@ struct IssueLine {
 
 #[derive(Template)]
 #[template(path = "digests.html")]
-struct Issues {
+struct DigestList {
     shell: Shell,
     this_week: String,
     closes: When,
@@ -464,7 +464,7 @@ pub(crate) fn digest_issues(
     closes: DateTime<Utc>,
 ) -> Result<Document, Failure> {
     let days = |week: Week| format!("{} to {}", day_text(week.monday()), day_text(week.sunday()));
-    page(&Issues {
+    page(&DigestList {
         shell: Shell::new(&asked.site, Part::Digest, Some("Digest".to_owned())),
         this_week: unclosed.first().map(Week::to_string).unwrap_or_default(),
         closes: When::minute(closes, &asked.site),
