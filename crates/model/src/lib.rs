@@ -22,7 +22,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use draft::{EntryDraft, KnownEntry};
 pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource};
 pub use feed::{
-    ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
+    ContentChoice, Feed, FeedSpec, FeedStatus, HubTopic, IncludeChoice, Member, MemberKind, PollOutcome,
+    Validators,
 };
 pub use health::{Health, HealthState};
 pub use html::SafeHtml;

@@ -41,6 +41,7 @@ mod search;
 mod snippet;
 mod sql;
 mod sqlite;
+mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod topics;
@@ -61,7 +62,9 @@ pub use query::{
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
-    ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
+    ChangedEntry, FeedState, HostRequest, HubNews, MergeReport, NewEntry, PollCounts, PollRecord,
+    PollSummaryRow,
 };
+pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};

@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 5] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
     (
         1,
         "members feeds entries",
@@ -41,6 +41,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 5] = [
         4,
         "topics",
         include_str!("../../../migrations/postgres/0004_topics.sql"),
+    ),
+    (
+        9,
+        "subscriptions",
+        include_str!("../../../migrations/postgres/0009_subscriptions.sql"),
     ),
     (
         11,

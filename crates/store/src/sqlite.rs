@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 5] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
     (
         1,
         "members feeds entries",
@@ -42,6 +42,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 5] = [
         4,
         "topics",
         include_str!("../../../migrations/sqlite/0004_topics.sql"),
+    ),
+    (
+        9,
+        "subscriptions",
+        include_str!("../../../migrations/sqlite/0009_subscriptions.sql"),
     ),
     (
         11,
