@@ -24,6 +24,8 @@ pub struct Entry {
     pub author: String,
     /// Whose feed it came by.
     pub member: Member,
+    /// The address of that feed.
+    pub feed_url: String,
     /// The same story in other members' feeds.
     pub also_in: Vec<AlsoIn>,
     /// The feed's date, or `released`.
@@ -61,6 +63,17 @@ impl Entry {
             None => crate::first_words(&self.summary, 10),
         }
     }
+}
+
+/// An entry that left the Voice: all that is still said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// [`Entry::id`].
+    pub id: String,
+    /// [`Entry::key`].
+    pub key: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// The same story, as it stands in another member's feed.

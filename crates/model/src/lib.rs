@@ -20,7 +20,7 @@ mod why;
 pub use address::{link_key, normal_feed_address};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use draft::{EntryDraft, KnownEntry};
-pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource};
+pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, Withdrawal};
 pub use feed::{
     ContentChoice, Feed, FeedSpec, FeedStatus, HubTopic, IncludeChoice, Member, MemberKind, PollOutcome,
     Validators,

@@ -17,6 +17,8 @@ mod document;
 mod entries_json;
 mod examples;
 mod failure;
+#[cfg(test)]
+mod feed_tests;
 mod feeds;
 mod fixed;
 #[allow(dead_code, reason = "the first forms are on their way")]

@@ -375,7 +375,7 @@ mod tests {
                 .is_empty()
         );
         assert!(store.topic_counts().await.unwrap().is_empty());
-        assert!(store.archive(1).await.unwrap().is_empty());
+        assert!(store.archive(None, 1).await.unwrap().entries.is_empty());
         assert!(store.entries_after(None, 10).await.unwrap().0.is_empty());
         assert!(store.known_entries(ada.id).await.unwrap()[0].withdrawn);
     }
@@ -436,7 +436,7 @@ mod tests {
         )
         .await;
         assert_eq!(found(&store, &tagged[1]).await.released, minutes(5));
-        assert_eq!(store.arrivals().await.unwrap(), 2);
+        assert_eq!(store.arrivals(None).await.unwrap(), 2);
     }
 
     #[tokio::test]

@@ -488,6 +488,7 @@ mod tests {
             content_html: None,
             author: "A guest".to_owned(),
             member: ada.member.clone(),
+            feed_url: ada.url.to_string(),
             also_in: Vec::new(),
             published: minutes(-60),
             updated: minutes(-30),
@@ -533,7 +534,7 @@ mod tests {
         assert_eq!(store.revision().await.unwrap(), before);
         assert_eq!(
             (
-                store.arrivals().await.unwrap(),
+                store.arrivals(None).await.unwrap(),
                 reread(&store, &ada).await.entries
             ),
             (2, 2)
@@ -614,7 +615,7 @@ mod tests {
             ([ben_has_it].as_slice(), minutes(1))
         );
         assert_eq!(store.entry("bensxxxxxxxx").await.unwrap(), EntryLookup::Unknown);
-        assert_eq!(store.arrivals().await.unwrap(), 2);
+        assert_eq!(store.arrivals(None).await.unwrap(), 2);
         assert_eq!(store.topic_counts().await.unwrap()[0].entries, 1);
 
         // An edit of the copy stays a copy.

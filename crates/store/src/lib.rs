@@ -58,8 +58,8 @@ pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
 pub use query::{
-    Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
-    PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
+    ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
+    MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
     ChangedEntry, FeedState, HostRequest, HubNews, MergeReport, NewEntry, PollCounts, PollRecord,

@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 7] = [
     (
         1,
         "members feeds entries",
@@ -46,6 +46,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
         9,
         "subscriptions",
         include_str!("../../../migrations/postgres/0009_subscriptions.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/postgres/0010_outputs.sql"),
     ),
     (
         11,

@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 7] = [
     (
         1,
         "members feeds entries",
@@ -47,6 +47,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
         9,
         "subscriptions",
         include_str!("../../../migrations/sqlite/0009_subscriptions.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/sqlite/0010_outputs.sql"),
     ),
     (
         11,
