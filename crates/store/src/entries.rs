@@ -11,6 +11,7 @@ use model::{AlsoIn, Entry, KnownEntry};
 use crate::changes::NextRevision;
 use crate::db::{Pool, Transaction};
 use crate::labels::{Label, labels_of};
+use crate::links::{self, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, json, millis};
@@ -361,6 +362,7 @@ async fn add_some(
     }
 
     let mut added = Vec::with_capacity(ids.len());
+    let mut found = Vec::with_capacity(ids.len());
     for placed in &placed {
         let Some(&id) = ids.get(&placed.key) else { continue };
         let Addition { write, new } = placed.addition;
@@ -370,8 +372,13 @@ async fn add_some(
             labels.extend(labels_of(&new.draft, placed.river_at, id));
             revision.visible = true;
         }
+        found.push((
+            id,
+            links_of(&new.draft.content_html, new.draft.link_key.as_deref()),
+        ));
         added.push(write.feed_id);
     }
+    links::add(transaction, &found).await?;
     Ok(added)
 }
 

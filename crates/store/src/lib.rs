@@ -28,6 +28,7 @@ mod hosts;
 mod labels;
 mod leases;
 mod left_out;
+mod links;
 mod members;
 mod merge;
 mod polls;
@@ -57,6 +58,7 @@ pub use feeds::Due;
 pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
+pub use links::{Conversation, Voiced};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,

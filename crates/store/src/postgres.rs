@@ -21,7 +21,7 @@ const LOCK_TIMEOUT: &str = "10s";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first, in step with SQLite's.
-pub(crate) const MIGRATIONS: [MigrationFile; 7] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 8] = [
     (
         1,
         "members feeds entries",
@@ -41,6 +41,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 7] = [
         4,
         "topics",
         include_str!("../../../migrations/postgres/0004_topics.sql"),
+    ),
+    (
+        5,
+        "entry links",
+        include_str!("../../../migrations/postgres/0005_entry_links.sql"),
     ),
     (
         9,

@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 7] = [
+pub(crate) const MIGRATIONS: [MigrationFile; 8] = [
     (
         1,
         "members feeds entries",
@@ -42,6 +42,11 @@ pub(crate) const MIGRATIONS: [MigrationFile; 7] = [
         4,
         "topics",
         include_str!("../../../migrations/sqlite/0004_topics.sql"),
+    ),
+    (
+        5,
+        "entry links",
+        include_str!("../../../migrations/sqlite/0005_entry_links.sql"),
     ),
     (
         9,
