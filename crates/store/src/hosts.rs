@@ -59,9 +59,9 @@ impl Store {
 }
 
 /// Adds these requests, each with when it was made.
-pub(crate) async fn add<'r>(
+pub(crate) async fn add(
     transaction: &mut Transaction,
-    made: impl Iterator<Item = (DateTime<Utc>, &'r HostRequest)>,
+    made: &[(DateTime<Utc>, &HostRequest)],
 ) -> Result<(), StoreError> {
     let mut days: BTreeMap<(NaiveDate, &str), [u64; 3]> = BTreeMap::new();
     for (at, request) in made {

@@ -106,10 +106,11 @@ impl Store {
         }
         remember(transaction, &accepted).await?;
         // Whether the polls are accepted or not: the hosts were asked.
-        let made = records
+        let made: Vec<_> = records
             .iter()
-            .flat_map(|record| record.requests.iter().map(|request| (record.at, request)));
-        hosts::add(transaction, made).await?;
+            .flat_map(|record| record.requests.iter().map(|request| (record.at, request)))
+            .collect();
+        hosts::add(transaction, &made).await?;
         aliases::settle(transaction, accepted.iter().map(|accepted| accepted.record)).await?;
         subscriptions::name_hubs(transaction, accepted.iter().map(|accepted| accepted.record)).await?;
         let feeds: Vec<i64> = accepted.iter().map(|accepted| accepted.record.feed_id).collect();

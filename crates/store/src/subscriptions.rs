@@ -278,11 +278,8 @@ impl Store {
             .bind(error)
             .execute(&mut transaction)
             .await?;
-        hosts::add(
-            &mut transaction,
-            requests.iter().map(|request| (asked_at, request)),
-        )
-        .await?;
+        let made: Vec<_> = requests.iter().map(|request| (asked_at, request)).collect();
+        hosts::add(&mut transaction, &made).await?;
         transaction.commit().await
     }
 
