@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fetch::{SendOutcome, WebLinks};
 use futures_util::{StreamExt, stream};
 use model::{Feed, HubTopic};
-use store::{HubNews, HubRequest, NewSubscription, StoreError};
+use store::{HubNews, HubRequest, NewSubscription, Secret, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -142,16 +142,17 @@ impl Poller {
         let now = self.now();
         self.store.end_needless_subscriptions(now).await?;
         let lacking = self.store.unsubscribed_feeds().await?;
-        let new: Vec<NewSubscription> = lacking
-            .into_iter()
-            .filter(|(_, target)| can_be_called_back(&self.site.url, &target.hub))
-            .map(|(feed_id, target)| NewSubscription {
-                feed_id,
-                target,
-                token: unguessable(),
-                secret: unguessable(),
-            })
-            .collect();
+        let mut new = Vec::new();
+        for (feed_id, target) in lacking {
+            if can_be_called_back(&self.site.url, &target.hub) {
+                new.push(NewSubscription {
+                    feed_id,
+                    target,
+                    token: Secret::new()?.reveal().to_owned(),
+                    secret: Secret::new()?.reveal().to_owned(),
+                });
+            }
+        }
         if new.is_empty() {
             return Ok(());
         }
@@ -218,15 +219,4 @@ impl Poller {
 /// Whether a hub reaches the site: from the internet nobody reaches a private address.
 fn can_be_called_back(site: &str, hub: &Url) -> bool {
     Url::parse(site).is_ok_and(|site| !fetch::is_private(&site) || fetch::is_private(hub))
-}
-
-/// 256 bits from the system, in hexadecimal.
-fn unguessable() -> String {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write as _;
-        write!(text, "{byte:02x}").expect("a String takes every text");
-        text
-    })
 }

@@ -139,7 +139,7 @@ async fn push(
         Ok(Err(status)) => return said(status, "The push cannot be taken."),
         Err(_) => return said(StatusCode::REQUEST_TIMEOUT, "The push took too long."),
     }
-    if !signature.is_right() {
+    if !signature.holds() {
         tracing::warn!("a push was signed with another secret, and was ignored");
         return said(StatusCode::FORBIDDEN, "The signature is not right.");
     }
@@ -222,7 +222,7 @@ impl Checked {
     }
 
     /// Takes as long whatever differs.
-    fn is_right(self) -> bool {
+    fn holds(self) -> bool {
         let expected = &self.expected;
         match self.found {
             Found::Sha256(mac) => mac.verify_slice(expected),

@@ -447,7 +447,7 @@ fn earlier(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{self, TestStore, feed, minutes, now, poll, reread};
+    use crate::testing::{self, TestStore, by_hand, feed, minutes, now, poll, reread};
 
     const SITE: &str = "https://voice.example";
 
@@ -653,17 +653,17 @@ mod tests {
         assert!(confirmed(&store, "two", HOUR, 2).await);
 
         // One that was never confirmed goes at once, one whose hub is gone after some tries, and what comes back goes on.
-        store.pause_feed("ada", minutes(3)).await.unwrap();
+        store.pause_feed("ada", &by_hand(minutes(3))).await.unwrap();
         store.end_needless_subscriptions(minutes(3)).await.unwrap();
         assert!(!taken(&store, 3).await[0].subscribe);
-        store.resume_feed("ada", minutes(4)).await.unwrap();
+        store.resume_feed("ada", &by_hand(minutes(4))).await.unwrap();
         store
             .add_subscriptions(&[new(&ada, "three")], SITE, minutes(4))
             .await
             .unwrap();
         assert_eq!(taken(&store, 4).await[0].token, "two");
         assert!(confirmed(&store, "two", HOUR, 4).await);
-        store.pause_feed("ada", minutes(5)).await.unwrap();
+        store.pause_feed("ada", &by_hand(minutes(5))).await.unwrap();
         for at in [5, 10, 15] {
             store.end_needless_subscriptions(minutes(at)).await.unwrap();
             assert_eq!(taken(&store, at).await.len(), 1);
@@ -675,7 +675,7 @@ mod tests {
         store.end_needless_subscriptions(minutes(20)).await.unwrap();
         assert_eq!(store.subscription_secret("two").await.unwrap(), None);
 
-        store.resume_feed("ada", minutes(21)).await.unwrap();
+        store.resume_feed("ada", &by_hand(minutes(21))).await.unwrap();
         store
             .add_subscriptions(&[new(&ada, "four")], SITE, minutes(21))
             .await
@@ -730,7 +730,7 @@ mod tests {
         assert!(store.record_polls(&[refused]).await.unwrap()[0].accepted);
         assert_eq!(pushed(29).await, []);
         assert_eq!(pushed(30).await, [(minutes(30), model::Why::Pushed)]);
-        store.pause_feed("ada", minutes(40)).await.unwrap();
+        store.pause_feed("ada", &by_hand(minutes(40))).await.unwrap();
         store.note_push("one", minutes(41)).await.unwrap();
         assert_eq!(pushed(50).await, []);
     }
