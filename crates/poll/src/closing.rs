@@ -12,6 +12,7 @@ use model::{Feed, FeedStatus, Site, Week};
 use store::StoreError;
 use tokio::sync::watch;
 
+use crate::daemon::tell;
 use crate::network::Network;
 use crate::poller::{Poller, stopped};
 use crate::{CronLine, PollError};
@@ -155,12 +156,7 @@ async fn ask_the_unheard(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        summary = asking => tracing::info!(
-            feeds = summary.feeds,
-            failed = summary.failed,
-            entries_new = summary.entries_new,
-            "asked"
-        ),
+        summary = asking => tell(&summary),
         () = limit => {}
     }
     Ok(())

@@ -204,13 +204,10 @@ async fn what_changed_since_stands_beside() {
     client.store.record_polls(&[record]).await.unwrap();
     client.clock.set(then + TimeDelta::minutes(1));
     let changes = client.get("/digest/2026-W48/changes.json").await.json();
-    let changed = &changes["changes"][0];
-    assert_eq!(changed["title"]["old"], "Post number 101");
-    assert_eq!(changed["title"]["new"], "Another title");
-    assert_eq!(
-        (&changed["url"], &changed["summary"]),
-        (&Value::Null, &Value::Null)
-    );
+    let first = &changes["changes"][0];
+    assert_eq!(first["title"]["old"], "Post number 101");
+    assert_eq!(first["title"]["new"], "Another title");
+    assert_eq!((&first["url"], &first["summary"]), (&Value::Null, &Value::Null));
     let closed = client.get("/digest/2026-W48.md").await;
     assert!(closed.text().contains("Post number 101") && !closed.text().contains("Another title"));
 }
