@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use model::EntryDraft;
+use model::{EntryDraft, link_key};
+use url::Url;
 
 use crate::StoreError;
 use crate::changes::NextRevision;
@@ -34,7 +35,8 @@ const REWRITE: &str = "UPDATE entries SET
         updated_at = CASE WHEN $12 THEN $13 ELSE updated_at END,
         changed_at = CASE WHEN $14 THEN $15 ELSE changed_at END,
         language = $16, words = $17, title = $18, author = $19, image_url = $20, image_alt = $21, licence = $22,
-        source_url = $23, hashtags = $24, categories = $25, topics = $26, summary = $27, content_html = $28, text = $29
+        source_url = $23, hashtags = $24, categories = $25, topics = $26, summary = $27, content_html = $28, text = $29,
+        dated_at = $30
     WHERE id = $1";
 
 const STANDING_STORY: &str =
@@ -150,6 +152,13 @@ async fn rewrite_one(
         mut released_at,
         ..
     } = before;
+    // A copy that now leads elsewhere is a copy no more.
+    let before_link: Option<Url> = before.link.as_ref().and_then(|link| link.parse().ok());
+    if before_link.as_ref().map(link_key) != draft.link_key
+        && let Some(story) = duplicate_of.take()
+    {
+        touch(transaction, story, revision).await?;
+    }
     if changed.shown && arrival.is_none() && duplicate_of.is_none() {
         // It shows for the first time: the same rules as for a new one.
         duplicate_of = match &draft.link_key {
@@ -203,6 +212,7 @@ async fn rewrite_one(
         .bind(&draft.summary)
         .bind(draft.content_html.as_str())
         .bind(&draft.text)
+        .bind(draft.published.map(millis))
         .execute(&mut *transaction)
         .await?;
     revision.visible |= visible;
@@ -213,6 +223,7 @@ async fn rewrite_one(
         links::replace(transaction, changed.id, links).await?;
     }
     if let Some(story) = duplicate_of.filter(|_| before.duplicate_of.is_none() || before.link != draft.link) {
+        revision.told_again.insert(story);
         touch(transaction, story, revision).await?;
     }
     let labels = |draft, river_at, shown: bool| {
