@@ -22,10 +22,9 @@ pub(super) fn within_the_page(html: &SafeHtml) -> String {
                 ("a", true) => page.close(Which::Link, markup),
                 ("table", false) => {
                     page.tables += 1;
-                    page.out.push_str(&format!(
-                        "<div class=\"wide\" role=\"group\" aria-label=\"Table {}\" tabindex=\"0\">",
-                        page.tables
-                    ));
+                    let label = format!("aria-label=\"Table {}\"", page.tables);
+                    page.out
+                        .extend(["<div class=\"wide\" role=\"group\" ", &label, " tabindex=\"0\">"]);
                     page.out.push_str(markup);
                 }
                 ("table", true) => {
