@@ -41,6 +41,7 @@ mod testing;
 mod tests;
 #[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
+mod websub;
 
 pub use admin::{Admin, Role};
 pub use app::{App, DueAt, NextDigestClose, Retag, router};

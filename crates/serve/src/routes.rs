@@ -10,7 +10,7 @@ use crate::admin::Role;
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
 use crate::private::posted;
-use crate::{admin, digests, entries_json, feeds, fixed, health, metrics, pages};
+use crate::{admin, digests, entries_json, feeds, fixed, health, metrics, pages, websub};
 
 const NONE: &[&str] = &[];
 
@@ -60,6 +60,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route(fixed::feed_style_path(), kept(NONE, fixed::feed_style))
         .route("/readyz", get(health::ready))
         .merge(behind_the_scenes())
+        .merge(websub::callbacks())
         .merge(of_a_fetcher());
     for format in Format::ALL {
         let extension = format.extension();
