@@ -202,10 +202,12 @@ fn block(digest: &Digest, entry: &DigestEntry, limits: Limits) -> Block {
 fn entry_line(digest: &Digest, entry: &DigestEntry, limits: Limits) -> Line {
     vec![
         Span::Link(entry_link(digest, &entry.entry, limits)),
-        Span::Text(match digest.edition.as_ref().and_then(|edited| edited.note(entry)) {
-            Some(note) => format!(", {} – {note}", who(&entry.entry)),
-            None => format!(", {}", who(&entry.entry)),
-        }),
+        Span::Text(
+            match digest.edition.as_ref().and_then(|edited| edited.note(entry)) {
+                Some(note) => format!(", {} – {note}", who(&entry.entry)),
+                None => format!(", {}", who(&entry.entry)),
+            },
+        ),
     ]
 }
 

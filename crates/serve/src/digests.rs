@@ -135,7 +135,10 @@ pub(crate) async fn week(asked: Asked) -> Made {
     if let Some((first, last)) = name.split_once("..") {
         let (first, last) = (read_week(&asked, name, first)?, read_week(&asked, name, last)?);
         if edited {
-            return Err(Failure::parameter("edited", "goes with one week; joined weeks are as they were closed"));
+            return Err(Failure::parameter(
+                "edited",
+                "goes with one week; joined weeks are as they were closed",
+            ));
         }
         return joined(&asked, first, last, form, view).await;
     }

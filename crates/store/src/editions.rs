@@ -65,7 +65,10 @@ impl Store {
         let name = week.to_string();
         let mut write = self.begin().await?;
         let transaction = &mut write;
-        let row = Sql::new(EDITION).bind(&name).fetch_optional(&mut *transaction).await?;
+        let row = Sql::new(EDITION)
+            .bind(&name)
+            .fetch_optional(&mut *transaction)
+            .await?;
         let before = row.as_ref().map(edition).transpose()?;
         if before.as_ref().map(|before| millis(before.changed_at)) != seen.map(millis) {
             return Ok(false);
@@ -124,7 +127,10 @@ mod tests {
         let revision = async || store.revision().await.unwrap().number;
         let save = async |draft: &str, seen, publish, at| {
             let decision = by_hand(minutes(at));
-            store.save_edition(week, draft, seen, publish, &decision).await.unwrap()
+            store
+                .save_edition(week, draft, seen, publish, &decision)
+                .await
+                .unwrap()
         };
         assert_eq!(store.edition(week).await.unwrap(), None);
         let first = revision().await;
@@ -132,14 +138,21 @@ mod tests {
         assert!(!save("another", None, Publish::Now, 2).await);
         let stored = store.edition(week).await.unwrap().unwrap();
         assert_eq!((stored.draft.as_str(), stored.published), ("one", None));
-        assert_eq!((stored.changed_at, stored.changed_by.as_str()), (minutes(1), "mo"));
+        assert_eq!(
+            (stored.changed_at, stored.changed_by.as_str()),
+            (minutes(1), "mo")
+        );
         assert_eq!(revision().await, first);
 
         assert!(save("two", Some(minutes(1)), Publish::Now, 3).await);
         assert!(save("three", Some(minutes(3)), Publish::Keep, 4).await);
         let stored = store.edition(week).await.unwrap().unwrap();
         assert_eq!(
-            (stored.draft.as_str(), stored.published.as_deref(), stored.published_at),
+            (
+                stored.draft.as_str(),
+                stored.published.as_deref(),
+                stored.published_at
+            ),
             ("three", Some("two"), Some(minutes(3)))
         );
         assert_eq!(revision().await, first + 1);

@@ -33,7 +33,8 @@ const EXCHANGE: &str = "UPDATE entries SET feed_id = o.feed_id, member_id = o.me
         link_key = o.link_key, fingerprint = o.fingerprint, substance = o.substance, language = o.language,
         words = o.words, title = o.title, author = o.author, image_url = o.image_url, image_alt = o.image_alt,
         licence = o.licence, source_url = o.source_url, hashtags = o.hashtags, categories = o.categories,
-        topics = o.topics, summary = o.summary, content_html = o.content_html, text = o.text
+        topics = o.topics, summary = o.summary, content_html = o.content_html, text = o.text,
+        dated_at = o.dated_at
     FROM entries o
     WHERE (entries.id = $1 AND o.id = $2) OR (entries.id = $2 AND o.id = $1)";
 const TOPICS: &str = "SELECT topics FROM entries WHERE id = $1";

@@ -785,7 +785,7 @@ mod tests {
     async fn a_feed_takes_back_what_it_passed_on_and_not_the_story() {
         let store = testing::store().await;
         let team = feed(&store, "https://team.example.org/feed", "Team").await;
-        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ada = feed(&store, "https://other.example.org/feed", "Ada").await;
         record(&store, &team, vec![marked("one").entry()]).await;
         let mut adas = marked("one");
         adas.new.key = "adasxxxx".to_owned();

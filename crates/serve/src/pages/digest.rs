@@ -317,12 +317,18 @@ pub(crate) async fn digest_week(asked: &Asked, shown: &Digest, whole: &Digest) -
     let item = |entry: &IssueEntry| {
         let mut item = entry.item(site);
         let notes = edited.notes.iter().filter(|note| note.entry == entry.id);
-        item.notes.extend(notes.map(|note| format!("Editor’s note: {}", note.note)));
+        item.notes
+            .extend(notes.map(|note| format!("Editor’s note: {}", note.note)));
         item
     };
     let pinned = Section {
         name: "First of all".to_owned(),
-        items: edited.pinned.iter().filter_map(|id| issue.entry(id)).map(item).collect(),
+        items: edited
+            .pinned
+            .iter()
+            .filter_map(|id| issue.entry(id))
+            .map(item)
+            .collect(),
     };
     let of_topic = |topic: &IssueTopic| Section {
         name: topic.name.clone(),

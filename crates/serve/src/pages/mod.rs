@@ -1,6 +1,7 @@
 //! The pages: what each one shows, as values that the templates write out. A page is complete without
 //! JavaScript; every address in it is a path of ours or one that was checked.
 
+pub(crate) mod admin;
 mod digest;
 mod entry;
 mod fares;
@@ -12,6 +13,7 @@ mod search;
 mod shell;
 mod view;
 
+pub(crate) use admin::admin_sign_in;
 pub(crate) use digest::{counted, digest_issues, digest_week};
 pub(crate) use entry::entry;
 pub(crate) use fares::fetching;

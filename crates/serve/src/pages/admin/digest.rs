@@ -195,7 +195,10 @@ fn read_post(form: &mut Form, key: &str) -> PostEdit {
         .ok()
         .filter(|number| (1..=LAST_PLACE).contains(number));
     if number.is_none() && !text.is_empty() {
-        form.wrong(&place, format!("Enter a whole number from 1 to {LAST_PLACE}, or nothing"));
+        form.wrong(
+            &place,
+            format!("Enter a whole number from 1 to {LAST_PLACE}, or nothing"),
+        );
     }
     PostEdit {
         pinned: form.has(&format!("pin-{key}"), "yes"),
@@ -221,7 +224,10 @@ fn read_link(form: &mut Form, number: usize) -> Option<EditorsLink> {
     }
     let address = links::web_address(&url);
     if address.is_none() {
-        form.wrong(&url_field, "Enter an address that begins with https:// or http://");
+        form.wrong(
+            &url_field,
+            "Enter an address that begins with https:// or http://",
+        );
     }
     if title.is_empty() {
         form.wrong(&title_field, "Enter what the link leads to");
