@@ -29,6 +29,9 @@ mod form;
 #[cfg(test)]
 mod form_tests;
 mod health;
+#[cfg(test)]
+mod issue_tests;
+mod issues;
 mod links;
 mod metrics;
 mod negotiate;
@@ -48,5 +51,5 @@ mod websub;
 pub use admin::{Admin, Role};
 pub use app::{App, DueAt, NextDigestClose, Retag, router};
 pub use connections::serve;
-pub use digests::digest_of_week;
 pub use examples::{ExampleDocument, serve_examples};
+pub use issues::{NextClosing, close_issue, digest_of_week, settle_issues};
