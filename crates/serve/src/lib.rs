@@ -8,6 +8,8 @@
 //! cookie (`/admin` aside) or loads anything from elsewhere but the posts' own pictures.
 
 mod admin;
+#[cfg(test)]
+mod admin_tests;
 mod app;
 mod asked;
 mod cache;
