@@ -36,7 +36,6 @@ const LAST_PLACE: u32 = 999;
 
 /// A post as the form shows it; the fields are named by its key.
 struct Row {
-    key: String,
     heading: String,
     original: String,
     byline: String,
@@ -279,6 +278,5 @@ fn row(entry: &Entry, site: &Site) -> Row {
         place: format!("place-{key}"),
         out: format!("out-{key}"),
         note: format!("note-{key}"),
-        key: key.clone(),
     }
 }
