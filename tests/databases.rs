@@ -255,6 +255,7 @@ impl Inside {
                 furthest: now + TimeDelta::days(1),
             }),
             next_digest_close: Arc::new(move |after| schedule.next_after(after)),
+            trusted_proxies: Vec::new(),
             serves_readers: true,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use model::Validators;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -20,6 +20,7 @@ use crate::error::{FetchError, build_error, request_failure};
 use crate::guard::{Guard, GuardedResolver, Refused};
 use crate::host::Hosts;
 use crate::limits;
+use crate::links::WebLinks;
 use crate::names::{Names, SystemNames};
 use crate::outcome::{Body, Failure, FailureKind, Fetch, FetchOutcome, Hop};
 use crate::redirect::{Journey, is_redirect};
@@ -49,15 +50,15 @@ pub struct FetchConfig {
 
 /// Fetches addresses, politely and guarded. A clone shares connections and limits with the original.
 #[derive(Debug, Clone)]
-pub struct Fetcher(Arc<Shared>);
+pub struct Fetcher(pub(crate) Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     client: Client,
     guard: Arc<Guard>,
-    hosts: Hosts,
-    slots: Semaphore,
-    timeout: Duration,
+    pub(crate) hosts: Hosts,
+    pub(crate) slots: Semaphore,
+    pub(crate) timeout: Duration,
     max_body_bytes: u64,
 }
 
@@ -137,15 +138,23 @@ impl Fetcher {
         let _slot = shared.slots.acquire().await;
         let started = Instant::now();
         let mut journey = Journey::from(url);
-        let outcome =
-            match tokio::time::timeout(shared.timeout, shared.travel(&mut journey, validators, now)).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(failure)) => FetchOutcome::Failed(failure),
-                Err(_) => {
-                    let answered = journey.status == Some(StatusCode::OK);
-                    FetchOutcome::Failed(limits::timed_out(shared.timeout, answered))
-                }
-            };
+        let travelled =
+            tokio::time::timeout(shared.timeout, shared.travel(&mut journey, validators, now)).await;
+        let (outcome, unread) = match travelled {
+            Ok(Ok(arrived)) => arrived,
+            Ok(Err(failure)) => (FetchOutcome::Failed(failure), None),
+            Err(_) => {
+                let answered = journey.status == Some(StatusCode::OK);
+                (
+                    FetchOutcome::Failed(limits::timed_out(shared.timeout, answered)),
+                    None,
+                )
+            }
+        };
+        // What the answer means is known by now, and is not lost with a body that never ends.
+        if let Some(response) = unread {
+            limits::skip_body(response, journey.received()).await;
+        }
         Fetch {
             outcome,
             http_status: journey.status.map(|status| status.as_u16()),
@@ -158,95 +167,114 @@ impl Fetcher {
 }
 
 impl Shared {
+    /// The way to the last answer, what it means, and the answer itself where its body means nothing.
     async fn travel(
         &self,
         journey: &mut Journey,
         validators: &Validators,
         now: DateTime<Utc>,
-    ) -> Result<FetchOutcome, Failure> {
+    ) -> Result<(FetchOutcome, Option<Response>), Failure> {
         loop {
-            self.guard.check_url(&journey.url)?;
-            journey.hops.push(Hop {
-                url: journey.url.clone(),
-                status: None,
-                bytes: 0,
-            });
-            let sent = self
-                .client
-                .get(journey.url.clone())
-                .headers(conditional::conditions(validators))
-                .send()
-                .await;
-            let response = match sent {
-                Ok(response) => response,
-                Err(error) => {
-                    // Without a connection no request was made.
-                    if error.is_connect() {
-                        journey.hops.pop();
-                    }
-                    return Err(request_failure(&error, &journey.url));
+            let conditions = conditional::conditions(validators);
+            let response = self
+                .ask(journey, |client, url| client.get(url).headers(conditions))
+                .await?;
+            match response.status() {
+                StatusCode::OK => {
+                    let body = self.read(response, journey, now).await?;
+                    return Ok((FetchOutcome::Modified(body), None));
                 }
-            };
-            if let Some(peer) = response.remote_addr() {
-                self.guard.check_peer(peer.ip())?;
+                status if is_redirect(status) => {
+                    let location = response.headers().get(LOCATION).cloned();
+                    limits::skip_body(response, journey.received()).await;
+                    journey.follow(status, location.as_ref())?;
+                }
+                status => {
+                    let outcome = without_body(status, response.headers(), validators, now);
+                    return Ok((outcome, Some(response)));
+                }
             }
-            let status = response.status();
-            journey.status = Some(status);
-            if let Some(hop) = journey.hops.last_mut() {
-                hop.status = Some(status.as_u16());
-            }
-            if !is_redirect(status) {
-                return self.judge(response, journey, validators, now).await;
-            }
-            journey.follow(status, response.headers().get(LOCATION))?;
         }
     }
 
-    /// What the last answer of the way means.
-    async fn judge(
+    /// One request, for the address that the journey has come to: guarded, and noted as one of its hops.
+    pub(crate) async fn ask(
+        &self,
+        journey: &mut Journey,
+        request: impl FnOnce(&Client, Url) -> RequestBuilder,
+    ) -> Result<Response, Failure> {
+        self.guard.check_url(&journey.url)?;
+        journey.hops.push(Hop {
+            url: journey.url.clone(),
+            status: None,
+            bytes: 0,
+        });
+        let response = match request(&self.client, journey.url.clone()).send().await {
+            Ok(response) => response,
+            Err(error) => {
+                // Without a connection no request was made.
+                if error.is_connect() {
+                    journey.hops.pop();
+                }
+                return Err(request_failure(&error, &journey.url));
+            }
+        };
+        if let Some(peer) = response.remote_addr() {
+            self.guard.check_peer(peer.ip())?;
+        }
+        journey.status = Some(response.status());
+        if let Some(hop) = journey.hops.last_mut() {
+            hop.status = Some(response.status().as_u16());
+        }
+        Ok(response)
+    }
+
+    /// The document of a 200.
+    async fn read(
         &self,
         response: Response,
         journey: &mut Journey,
-        sent: &Validators,
         now: DateTime<Utc>,
-    ) -> Result<FetchOutcome, Failure> {
-        let status = response.status();
+    ) -> Result<Body, Failure> {
         let headers = response.headers();
-        match status {
-            StatusCode::OK => {
-                let validators = conditional::validators(headers);
-                let max_age = conditional::max_age(headers, now);
-                let content_type = headers
-                    .get(CONTENT_TYPE)
-                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-                let mut unread = 0;
-                let received = journey.hops.last_mut().map_or(&mut unread, |hop| &mut hop.bytes);
-                let bytes = limits::read_body(response, &journey.url, self.max_body_bytes, received).await?;
-                Ok(FetchOutcome::Modified(Body {
-                    bytes,
-                    content_type,
-                    validators,
-                    max_age,
-                }))
-            }
-            StatusCode::NOT_MODIFIED if *sent != Validators::default() => Ok(FetchOutcome::NotModified {
-                validators: conditional::renewed(sent, headers),
-                max_age: conditional::max_age(headers, now),
-            }),
-            StatusCode::GONE => Ok(FetchOutcome::Gone),
-            _ => match conditional::retry_after(headers, now) {
-                Some(until) if status.is_client_error() || status.is_server_error() => {
-                    Ok(FetchOutcome::RetryAfter {
-                        until,
-                        message: format!(
-                            "the server answered {status} and asks not to be asked again before {}",
-                            until.format("%-d %B %Y %H:%M UTC")
-                        ),
-                    })
-                }
-                _ => Err(Failure::new(FailureKind::Status, status_message(status))),
+        let validators = conditional::validators(headers);
+        let max_age = conditional::max_age(headers, now);
+        let links = WebLinks::of(headers, &journey.url).map(Box::new);
+        let content_type = headers
+            .get(CONTENT_TYPE)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let url = journey.url.clone();
+        let bytes = limits::read_body(response, &url, self.max_body_bytes, journey.received()).await?;
+        Ok(Body {
+            bytes,
+            content_type,
+            validators,
+            max_age,
+            links,
+        })
+    }
+}
+
+/// What an answer means that brings no document.
+fn without_body(
+    status: StatusCode,
+    headers: &HeaderMap,
+    sent: &Validators,
+    now: DateTime<Utc>,
+) -> FetchOutcome {
+    match status {
+        StatusCode::NOT_MODIFIED if *sent != Validators::default() => FetchOutcome::NotModified {
+            validators: conditional::renewed(sent, headers),
+            max_age: conditional::max_age(headers, now),
+        },
+        StatusCode::GONE => FetchOutcome::Gone,
+        _ => match conditional::retry_after(headers, now) {
+            Some(until) if status.is_client_error() || status.is_server_error() => FetchOutcome::RetryAfter {
+                until,
+                message: conditional::refusal(status, until),
             },
-        }
+            _ => FetchOutcome::Failed(Failure::new(FailureKind::Status, status_message(status))),
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::Validators;
+use reqwest::StatusCode;
 use reqwest::header::{
     AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
     IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
@@ -99,6 +100,14 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dat
         None => http_date(value)?,
     };
     Some(until.clamp(now, now + MAX_RETRY_AFTER))
+}
+
+/// A refusal that says when to come again, in words.
+pub(crate) fn refusal(status: StatusCode, until: DateTime<Utc>) -> String {
+    format!(
+        "the server answered {status} and asks not to be asked again before {}",
+        until.format("%-d %B %Y %H:%M UTC")
+    )
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -20,6 +20,9 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) const IDLE: Duration = Duration::from_secs(15);
 /// All fields of the head of an HTTP/2 answer together, in bytes (RFC 9113 section 6.5.2).
 pub(crate) const HEADER_LIST: u32 = 64 << 10;
+/// How much of a body that means nothing is read, in bytes, and for how long.
+const SKIPPED: u64 = 64 << 10;
+const SKIPPING: Duration = Duration::from_secs(1);
 /// A connection keeps the address on which it was judged, so it is not kept long.
 pub(crate) const POOLED: Duration = Duration::from_secs(30);
 
@@ -40,6 +43,22 @@ pub(crate) async fn read_body(
         unpacker.push(&piece)?;
     }
     Ok(unpacker.finish()?.into())
+}
+
+/// Reads on over a body that means nothing, of a redirect or an error, so that the connection can serve again and the
+/// ledger holds what the server's log holds: at most [`SKIPPED`] bytes and no longer than [`SKIPPING`].
+pub(crate) async fn skip_body(mut response: Response, received: &mut u64) {
+    let skip = async {
+        let mut skipped = 0;
+        while skipped < SKIPPED
+            && let Ok(Some(piece)) = response.chunk().await
+        {
+            skipped += piece.len() as u64;
+            *received += piece.len() as u64;
+        }
+    };
+    // A body that does not end in time is left, and its connection with it.
+    let _ = tokio::time::timeout(SKIPPING, skip).await;
 }
 
 /// The failure of a fetch that ran out of time; `answered` when the head of the answer was there.

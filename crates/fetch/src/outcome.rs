@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use model::Validators;
 use url::Url;
 
+use crate::links::WebLinks;
+
 /// One fetch, redirects included.
 #[derive(Debug)]
 pub struct Fetch {
@@ -46,7 +48,7 @@ pub struct Hop {
     pub url: Url,
     /// The status of the answer; `None` if there was none.
     pub status: Option<u16>,
-    /// Bytes of the body as they came over the wire, as far as it was read: that of a redirect or an error is not.
+    /// Bytes of the body as they came over the wire, as far as it was read; of a redirect or an error no more than 64 KiB.
     pub bytes: u64,
 }
 
@@ -87,6 +89,8 @@ pub struct Body {
     /// How long the answer says that it stays fresh, less its age (RFC 9111 section 4.2); zero when it says
     /// not at all, `None` when it says nothing.
     pub max_age: Option<Duration>,
+    /// Where news of it is pushed from, where the answer's `Link` says so.
+    pub links: Option<Box<WebLinks>>,
 }
 
 /// Why there is no document.

@@ -41,6 +41,12 @@ impl Journey {
         }
     }
 
+    /// Where the bytes of the answer in hand are counted.
+    pub(crate) fn received(&mut self) -> &mut u64 {
+        let hop = self.hops.last_mut();
+        &mut hop.expect("an answer belongs to a hop").bytes
+    }
+
     /// Goes on to where a redirect (RFC 9110 section 15.4) points. Whether that may be connected to is for the
     /// guard to say.
     pub(crate) fn follow(

@@ -8,23 +8,26 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Response, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get};
 use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::IpNet;
 use model::{Clock, Pictures, Site};
 use store::{Due, Revision, Store};
 use tokio::sync::watch;
+use tower_http::csrf::CsrfLayer;
 
 use crate::asked::{Asked, Made};
 use crate::cache::Cache;
 use crate::document::Sealed;
 use crate::failure::Failure;
 use crate::metrics::{self, Requests};
-use crate::parameters::Parameters;
 use crate::routes;
+use crate::throttle::Throttle;
 
 /// For how long a revision that was looked up is believed.
 const REVISION_HOLDS: TimeDelta = TimeDelta::milliseconds(50);
@@ -50,6 +53,8 @@ pub struct App {
     pub due: DueAt,
     /// When digests close.
     pub next_digest_close: NextDigestClose,
+    /// Those who may say `X-Forwarded-For`.
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether readers are served, or only those who watch the process.
     pub serves_readers: bool,
 }
@@ -59,7 +64,8 @@ pub(crate) struct State {
     pub(crate) app: App,
     pub(crate) started: DateTime<Utc>,
     pub(crate) requests: Requests,
-    cache: Cache,
+    pub(crate) throttle: Throttle,
+    pub(crate) cache: Cache,
     revision: Mutex<Option<(DateTime<Utc>, Revision)>>,
 }
 
@@ -72,7 +78,7 @@ impl State {
         self.app.clock.now()
     }
 
-    async fn revision(&self) -> Result<Revision, Failure> {
+    pub(crate) async fn revision(&self) -> Result<Revision, Failure> {
         let known = *self.revision.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now();
         if let Some((at, revision)) = known
@@ -93,6 +99,7 @@ pub fn router(app: App) -> Router {
         app,
         started,
         requests: Requests::default(),
+        throttle: Throttle::default(),
         cache: Cache::default(),
         revision: Mutex::default(),
     });
@@ -104,6 +111,8 @@ pub fn router(app: App) -> Router {
     routes
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(CsrfLayer::new().with_rejection_response(forged(Arc::clone(&state))))
+        .layer(from_fn(nameless))
         .layer(from_fn_with_state(Arc::clone(&state), harmless))
         .layer(from_fn_with_state(Arc::clone(&state), metrics::timed))
         .with_state(state)
@@ -170,19 +179,8 @@ where
     F: Fn(Asked) -> Fut,
     Fut: Future<Output = Made>,
 {
-    let parameters = Parameters::read(uri.query(), names)?;
-    let revision = state.revision().await?;
-    let site_since = state.cache.turn_to(revision.number, site, state.now());
-    let changed = revision.changed_at.max(site_since);
-    let asked = Asked {
-        state: Arc::clone(state),
-        site: Arc::clone(site),
-        revision,
-        changed,
-        path: uri.path().to_owned(),
-        name: name.to_owned(),
-        parameters,
-    };
+    let asked = Asked::new(state, Arc::clone(site), name, uri, names).await?;
+    let changed = asked.changed;
     if !keep {
         return Ok(Arc::new(make(asked).await?.seal(changed)));
     }
@@ -221,6 +219,32 @@ async fn wrong_method(
     Failure::Method.respond(&state.site(), uri.path(), &headers)
 }
 
+/// What a form that another site sent in a reader's name is told (see `tower_http::csrf`).
+fn forged(state: Arc<State>) -> impl Fn(tower_http::csrf::ProtectionError) -> Response<Body> + Clone {
+    move |_| {
+        let failure = Failure::Refused(
+            "The form came from another site, so nothing was done. If you meant it, open our own page and send the form there."
+                .to_owned(),
+        );
+        failure.respond(&state.site(), "", &HeaderMap::new())
+    }
+}
+
+/// A page that asks for no referrer makes browsers send `Origin: null` with its forms; those that know no
+/// `Sec-Fetch-Site`, old ones and all over plain http, then cannot be told from another site. Forms that go by no
+/// cookie do nothing there that the sender could not do without a reader, so they are let through.
+async fn nameless(mut request: Request, next: Next) -> Response<Body> {
+    let goes_by_cookie = request.uri().path().starts_with("/admin");
+    let headers = request.headers_mut();
+    if !goes_by_cookie
+        && !headers.contains_key("sec-fetch-site")
+        && headers.get(ORIGIN).is_some_and(|origin| origin == "null")
+    {
+        headers.remove(ORIGIN);
+    }
+    next.run(request).await
+}
+
 /// The headers that every answer carries: nothing runs, nothing frames us, nothing is told to others.
 async fn harmless(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
@@ -249,7 +273,7 @@ async fn harmless(
             HeaderName::from_static("tdm-reservation"),
             HeaderValue::from_static("1"),
         );
-        headers.insert(
+        headers.append(
             HeaderName::from_static("x-robots-tag"),
             HeaderValue::from_static("noai, noimageai"),
         );

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::http::Uri;
 use chrono::{DateTime, Utc};
 use model::Site;
 use store::{Revision, Store};
@@ -29,6 +30,28 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// What is known of a request for `uri`, whose variable part is `name` and whose parameters have `names`.
+    pub(crate) async fn new(
+        state: &Arc<State>,
+        site: Arc<Site>,
+        name: &str,
+        uri: &Uri,
+        names: &'static [&'static str],
+    ) -> Result<Self, Failure> {
+        let parameters = Parameters::read(uri.query(), names)?;
+        let revision = state.revision().await?;
+        let site_since = state.cache.turn_to(revision.number, &site, state.now());
+        Ok(Self {
+            state: Arc::clone(state),
+            site,
+            revision,
+            changed: revision.changed_at.max(site_since),
+            path: uri.path().to_owned(),
+            name: name.to_owned(),
+            parameters,
+        })
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.state.app.store
     }

@@ -2,6 +2,7 @@
 //! (RFC 9457) to programs. What went wrong inside is logged here, once, and never told to the asker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{
@@ -32,6 +33,12 @@ pub(crate) enum Failure {
     Moved(String),
     /// The address takes GET and HEAD only.
     Method,
+    /// The asker may not do this; the text says why.
+    Refused(String),
+    /// The asker did this too often; so long should they wait.
+    TooMany(Duration),
+    /// What was sent is no form that can be read: the status that fits, and what is wrong with it.
+    BadForm(StatusCode, String),
     /// The database could not answer.
     Store(StoreError),
     /// Something else failed that should not.
@@ -54,6 +61,9 @@ impl Failure {
             Self::Parameter(..) => StatusCode::BAD_REQUEST,
             Self::Moved(_) => StatusCode::PERMANENT_REDIRECT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::BadForm(status, _) => *status,
             Self::Store(StoreError::Away { .. } | StoreError::Locked { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -69,13 +79,15 @@ impl Failure {
             Self::Parameter(..) => "That address cannot be read",
             Self::Moved(_) => "It stands elsewhere",
             Self::Method => "This address can only be read",
+            Self::Refused(_) => "This was not done",
+            Self::TooMany(_) => "That was too often",
+            Self::BadForm(..) => "The form did not arrive",
             Self::Store(_) | Self::Internal(_) => "Something went wrong here",
         }
     }
 
     fn detail(&self) -> String {
         match self {
-            Self::NotFound(detail) => detail.clone(),
             Self::NotYet(Some(at)) => format!(
                 "No issue of the digest is closed yet. The first closes on {}.",
                 at.format("%-d %B %Y at %H:%M UTC")
@@ -87,6 +99,11 @@ impl Failure {
             Self::Parameter(name, detail) => format!("The parameter “{name}” {detail}."),
             Self::Moved(path) => format!("See {path}."),
             Self::Method => "It answers GET and HEAD; nothing is changed through it.".to_owned(),
+            Self::NotFound(detail) | Self::Refused(detail) | Self::BadForm(_, detail) => detail.clone(),
+            Self::TooMany(wait) => format!(
+                "Nothing was done, so that nobody can keep this site from working for others. Please try again in {}.",
+                in_words(*wait)
+            ),
             Self::Store(_) | Self::Internal(_) => {
                 "The fault is ours, not yours. Please try again in a minute; if it lasts, tell us.".to_owned()
             }
@@ -124,6 +141,9 @@ impl Failure {
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             answer.insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        }
+        if let Self::TooMany(wait) = self {
+            answer.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)));
         }
         if let Self::Moved(path) = self
             && let Ok(location) = HeaderValue::from_str(path)
@@ -168,6 +188,19 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+/// Rounded up.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000) as u64
+}
+
+fn in_words(wait: Duration) -> String {
+    match whole_seconds(wait) {
+        0 | 1 => "a second".to_owned(),
+        seconds @ 2..=90 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
     }
 }
 

@@ -231,6 +231,7 @@ impl Client {
             store,
             clock: Arc::clone(&clock) as Arc<_>,
             poll_stale_after: Duration::from_hours(1),
+            trusted_proxies: Vec::new(),
             serves_readers: true,
             due: Arc::new(|now| Due {
                 now,

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod environment;
 #[cfg(test)]
+mod form;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod http;

@@ -19,6 +19,7 @@ use url::Url;
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
+    bodies: Arc<Mutex<Vec<String>>>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -86,16 +87,22 @@ impl Server {
     pub(crate) async fn start_at(place: &str, reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(place).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (heads, connections) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let (heads, bodies) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let connections = Arc::new(AtomicUsize::new(0));
         let reply = Arc::new(reply);
-        let (seen, counted) = (Arc::clone(&heads), Arc::clone(&connections));
+        let (seen, posted, counted) = (Arc::clone(&heads), Arc::clone(&bodies), Arc::clone(&connections));
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::SeqCst);
-                let (seen, reply) = (Arc::clone(&seen), Arc::clone(&reply));
+                let (seen, posted, reply) = (Arc::clone(&seen), Arc::clone(&posted), Arc::clone(&reply));
                 tokio::spawn(async move {
                     let head = read_head(&mut stream).await;
+                    if let Some(length) = length(&head) {
+                        let mut body = vec![0; length];
+                        stream.read_exact(&mut body).await.unwrap();
+                        posted.lock().unwrap().push(String::from_utf8(body).unwrap());
+                    }
                     let reply = reply(head.split(' ').nth(1).unwrap());
                     seen.lock().unwrap().push(head);
                     write(&mut stream, reply).await;
@@ -105,6 +112,7 @@ impl Server {
         Self {
             address,
             heads,
+            bodies,
             connections,
         }
     }
@@ -122,6 +130,19 @@ impl Server {
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
+
+    /// What was posted, in order.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
+    }
+}
+
+/// The length of the body that follows a head, if one does.
+fn length(head: &str) -> Option<usize> {
+    let line = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    line.map(|length| length.parse().unwrap())
 }
 
 /// The head of a request, up to the empty line.

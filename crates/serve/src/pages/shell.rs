@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::Site;
 
 use crate::fixed::style_path;
+use crate::form::Form;
 
 /// The parts of the site that the navigation names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,16 @@ impl Shell {
         };
         shell.add_feeds(&site.title, "", "");
         shell
+    }
+
+    #[allow(dead_code, reason = "the first forms are on their way")]
+    /// The page of a form: unlisted, and its title says so when something is wrong with what was sent.
+    pub(super) fn of_form(mut self, form: &Form) -> Self {
+        if !form.is_right() {
+            self.title = self.title.map(|title| format!("Error: {title}"));
+        }
+        self.unlisted = true;
+        self
     }
 
     /// A feed of this page's own, told to feed readers before the others.

@@ -73,6 +73,7 @@ pub(crate) async fn poll_and_serve(
         poll_stale_after: stale_after(&settings),
         due: Arc::new(move |now| intervals.due(now)),
         next_digest_close: Arc::new(move |after| schedule.next_after(after)),
+        trusted_proxies: settings.server.trusted_proxies.clone(),
         serves_readers: role != Role::Fetch,
     };
     let polling = (role != Role::Web).then(|| tokio::spawn(poll::run(poller_changes, stop.clone())));
