@@ -54,6 +54,7 @@ mod stories;
 #[cfg(test)]
 mod testing;
 mod tombstones;
+mod topic_pages;
 mod topics;
 mod vitals;
 mod withdrawal;
@@ -84,6 +85,7 @@ pub use reports::{NewReport, Report};
 pub use secrets::Secret;
 pub use sessions::Session;
 pub use tombstones::Cause;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
+pub use topic_pages::Writer;
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
 pub use vitals::{Recorded, Vitals};
 pub use withdrawal::{Place, Receipt};

@@ -10,6 +10,7 @@ mod lists;
 mod river;
 mod search;
 mod shell;
+mod topic;
 mod view;
 
 pub(crate) use digest::{digest_issues, digest_week};
@@ -18,9 +19,10 @@ pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
 pub(crate) use lists::{members, topics};
 pub(crate) use river::{
-    PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member, topic,
+    PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member,
 };
 pub(crate) use search::{PARAMETERS as SEARCH_PARAMETERS, search};
+pub(crate) use topic::topic;
 
 use askama::Template;
 
