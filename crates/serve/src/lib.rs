@@ -40,6 +40,8 @@ mod testing;
 mod tests;
 #[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
+#[cfg(test)]
+mod topic_tests;
 
 pub use app::{App, DueAt, NextDigestClose, router};
 pub use connections::serve;

@@ -193,6 +193,8 @@ struct HashtagPage {
     river: River,
     tag: String,
     also: Vec<String>,
+    /// Whether the network knows its own by it.
+    is_ours: bool,
 }
 
 /// `/hashtags/{tag}`
@@ -204,6 +206,7 @@ pub(crate) async fn hashtag(asked: Asked) -> Made {
     let shell = river.told_in(shell.with_feeds(&title, &links::hashtag(&tag), ""));
     let also = asked.site.hashtag_patterns(&tag).split_off(1);
     page(&HashtagPage {
+        is_ours: asked.site.network_hashtags.contains(&tag),
         shell,
         river,
         tag,
