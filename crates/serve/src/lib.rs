@@ -42,6 +42,7 @@ mod tests;
 mod throttle;
 #[cfg(test)]
 mod topic_tests;
+mod websub;
 
 pub use app::{App, DueAt, NextDigestClose, router};
 pub use connections::serve;

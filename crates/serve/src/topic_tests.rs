@@ -19,17 +19,18 @@ async fn a_topics_page_tells_who_writes_about_it_and_when() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
-    assert_eq!(page.matches("<rect ").count(), page.matches("<th scope=\"row\">").count());
+    assert_eq!(
+        page.matches("<rect ").count(),
+        page.matches("<th scope=\"row\">").count()
+    );
     let (_, older) = page.split_once("<link rel=\"next\" href=\"").unwrap();
     let second = client.get(older.split('"').next().unwrap()).await;
-    assert!(!second.text().contains("<svg viewBox=\"0 0 600"), "{}", second.text());
     assert!(
-        client
-            .get("/topics/skills")
-            .await
-            .text()
-            .contains("No posts yet")
+        !second.text().contains("<svg viewBox=\"0 0 600"),
+        "{}",
+        second.text()
     );
+    assert!(client.get("/topics/skills").await.text().contains("No posts yet"));
 }
 
 #[tokio::test]
@@ -42,14 +43,31 @@ async fn the_networks_own_hashtags_are_marked() {
             .text()
             .contains("#localgovdigital <span>the network’s own</span>")
     );
-    assert!(client.get("/hashtags/localgovdigital").await.text().contains("The network’s own hashtag"));
-    assert!(!client.get("/hashtags/ukgc15").await.text().contains("The network’s own hashtag"));
+    assert!(
+        client
+            .get("/hashtags/localgovdigital")
+            .await
+            .text()
+            .contains("The network’s own hashtag")
+    );
+    assert!(
+        !client
+            .get("/hashtags/ukgc15")
+            .await
+            .text()
+            .contains("The network’s own hashtag")
+    );
 }
 
 #[tokio::test]
 async fn an_entrys_page_says_that_its_author_disagrees() {
     let store = filled_store().await;
-    let entry = store.entries(&EntryQuery::newest(1)).await.unwrap().entries.remove(0);
+    let entry = store
+        .entries(&EntryQuery::newest(1))
+        .await
+        .unwrap()
+        .entries
+        .remove(0);
     for (topic, should_hold) in [("democracy", false), ("skills", true)] {
         let noted = store
             .dispute_topic(&entry.member.slug, &entry.key, topic, should_hold, "", at(NOW))
@@ -59,6 +77,16 @@ async fn an_entrys_page_says_that_its_author_disagrees() {
     }
     let client = Client::of(store);
     let page = client.get(&format!("/entries/{}", entry.key)).await;
-    assert!(page.text().contains("; its author disagrees, and a moderator will look"), "{}", page.text());
-    assert!(page.text().contains("Its author says that it is about Skills, too"), "{}", page.text());
+    assert!(
+        page.text()
+            .contains("; its author disagrees, and a moderator will look"),
+        "{}",
+        page.text()
+    );
+    assert!(
+        page.text()
+            .contains("Its author says that it is about Skills, too"),
+        "{}",
+        page.text()
+    );
 }

@@ -74,7 +74,7 @@ pub(crate) async fn topic(asked: Asked) -> Made {
     query.topic = Some(topic.slug.clone());
     let river = River::of(&asked, query).await?;
     let (mut writers, mut more_writers, mut chart) = (Vec::new(), 0, None);
-    if river.first {
+    if river.span.is_none() {
         writers = asked.store().topic_writers(&topic.slug).await?;
         more_writers = writers.len().saturating_sub(WRITERS);
         writers.truncate(WRITERS);
@@ -112,6 +112,7 @@ pub(crate) async fn topic(asked: Asked) -> Made {
                     name: writer.name,
                 },
                 entries: writer.entries,
+                within: false,
             })
             .collect(),
         more_writers,
