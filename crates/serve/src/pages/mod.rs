@@ -13,7 +13,7 @@ mod shell;
 mod topic;
 mod view;
 
-pub(crate) use digest::{digest_issues, digest_week};
+pub(crate) use digest::{counted, digest_issues, digest_week};
 pub(crate) use entry::entry;
 pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
