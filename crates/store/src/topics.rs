@@ -524,9 +524,13 @@ mod tests {
                 percent: 42
             }
         );
+        let vitals = store.vitals(testing::due(minutes(1))).await.unwrap();
+        assert_eq!(vitals.retagged_percent, 42);
         // The process dies; the next one goes on where it stopped.
         assert_eq!(retag_all(&store, "one", &["data"]).await, 300 - 128);
         assert_eq!(by_topic(&store, "data").await.len(), 300);
+        let vitals = store.vitals(testing::due(minutes(1))).await.unwrap();
+        assert_eq!(vitals.retagged_percent, 100);
 
         assert!(matches!(
             store.begin_retagging("two").await.unwrap(),
