@@ -187,18 +187,18 @@ impl Periods {
         let month = |day: NaiveDate| day.year() * 12 + day.month0() as i32;
         let (start, end) = (month(first.min(last)), month(last));
         let by_month = end - start < MONTHS;
-        let (from, step) = if by_month {
-            (start.min(end + 1 - LEAST), 1)
+        let (from, until, step) = if by_month {
+            (start.min(end + 1 - LEAST), end + 1, 1)
         } else {
             let years = last.year() - first.year() + 1;
-            ((last.year() + 1 - years.clamp(1, YEARS)) * 12, 12)
+            let after = last.year() + 1;
+            ((after - years.clamp(1, YEARS)) * 12, after * 12, 12)
         };
-        let stop = if by_month { end + 1 } else { (last.year() + 1) * 12 };
         let day =
             |month: i32| NaiveDate::from_ymd_opt(month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1);
         Self {
             by_month,
-            edges: (from..=stop).step_by(step).filter_map(day).collect(),
+            edges: (from..=until).step_by(step).filter_map(day).collect(),
         }
     }
 
