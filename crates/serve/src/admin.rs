@@ -71,8 +71,8 @@ impl Admin {
             let (Some(name), Some(role), Some(token)) = (name, role, token) else {
                 return Err(format!("its part {number} is not name:role:token"));
             };
-            let taken = [store::MEMBER, store::SOURCE, store::TERMINAL];
-            if name.is_empty() || taken.contains(&name) || admins.iter().any(|admin| admin.name == name) {
+            let others = [store::MEMBER, store::SOURCE, store::TERMINAL];
+            if name.is_empty() || others.contains(&name) || admins.iter().any(|admin| admin.name == name) {
                 return Err(format!(
                     "the name of its part {number} is empty, taken, or one that the log uses for others"
                 ));

@@ -46,6 +46,8 @@ mod testing;
 mod tests;
 #[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
+#[cfg(test)]
+mod topic_tests;
 mod websub;
 
 pub use admin::{Admin, Role};

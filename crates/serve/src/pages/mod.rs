@@ -11,6 +11,7 @@ mod post;
 mod river;
 mod search;
 mod shell;
+mod topic;
 mod view;
 
 pub(crate) use admin::admin_sign_in;
@@ -20,9 +21,10 @@ pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
 pub(crate) use lists::{members, topics};
 pub(crate) use river::{
-    PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member, topic,
+    PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member,
 };
 pub(crate) use search::{PARAMETERS as SEARCH_PARAMETERS, search};
+pub(crate) use topic::topic;
 
 use askama::Template;
 

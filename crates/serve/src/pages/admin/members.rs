@@ -148,15 +148,35 @@ struct One {
     decided: Option<String>,
     preview: Option<Preview>,
     proposed: Option<String>,
-    is_pending: bool,
-    is_rejected: bool,
-    may_pause: bool,
-    may_resume: bool,
+    status: FeedStatus,
     is_held: bool,
+    is_decided: bool,
     entries: u32,
     content: &'static str,
     include: &'static str,
     licence: Option<String>,
+}
+
+impl One {
+    fn is_pending(&self) -> bool {
+        self.status == FeedStatus::Pending
+    }
+
+    fn is_rejected(&self) -> bool {
+        self.status == FeedStatus::Rejected
+    }
+
+    fn may_pause(&self) -> bool {
+        matches!(self.status, FeedStatus::Active | FeedStatus::Gone)
+    }
+
+    fn may_resume(&self) -> bool {
+        match self.status {
+            FeedStatus::Paused | FeedStatus::Gone => true,
+            FeedStatus::Retired => self.is_decided,
+            _ => self.is_held,
+        }
+    }
 }
 
 #[derive(Template)]
@@ -255,13 +275,9 @@ fn one_feed(one: &MemberFeed, site: &Site, now: DateTime<Utc>) -> One {
         decided,
         preview,
         proposed: feed.proposed.as_ref().map(ToString::to_string),
-        is_pending: feed.status == FeedStatus::Pending,
-        is_rejected: feed.status == FeedStatus::Rejected,
-        may_pause: matches!(feed.status, FeedStatus::Active | FeedStatus::Gone),
-        may_resume: matches!(feed.status, FeedStatus::Paused | FeedStatus::Gone)
-            || feed.held.is_some()
-            || feed.status == FeedStatus::Retired && one.decided_by.is_some(),
+        status: feed.status,
         is_held: feed.held.is_some(),
+        is_decided: one.decided_by.is_some(),
         entries: feed.entries,
         content: feed.content.as_str(),
         include: feed.include.as_str(),

@@ -134,7 +134,7 @@ struct Disputes {
     shell: Shell,
     who: Who,
     done: Option<&'static str>,
-    disputes: Vec<Disputed>,
+    rows: Vec<Disputed>,
 }
 
 /// `/admin/disputes`
@@ -145,7 +145,7 @@ pub(crate) async fn disputes(visit: Visit, who: Who) -> Replied {
         shell: shell(site, "Disputed topics"),
         who,
         done: done(&visit),
-        disputes: (disputes.into_iter())
+        rows: (disputes.into_iter())
             .map(|dispute| Disputed {
                 heading: dispute.title.unwrap_or(dispute.summary),
                 key: dispute.key,
