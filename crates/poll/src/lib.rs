@@ -11,6 +11,7 @@ mod changes;
 mod check;
 mod cron_line;
 mod daemon;
+mod deletions;
 mod error;
 mod hints;
 #[cfg(test)]

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher};
+use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher, Hop};
 use model::{Clock, Feed, FeedStatus, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Document, ReadError, Source, Tagger};
-use store::{FeedState, HostRequest, PollRecord, Store, StoreError};
+use store::{Cause, Decision, FeedState, HostRequest, PollRecord, SOURCE, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
 use twox_hash::XxHash3_128;
 use url::Url;
 
 use crate::changes::{Changes, changes};
+use crate::deletions::{self, Missing, missing};
 use crate::hints::Hints;
 use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
@@ -151,9 +152,16 @@ impl Poller {
                 let (validators, max_age) = (body.validators.clone(), body.max_age);
                 if poll.feed.body_hash.as_deref() == Some(hash.as_str()) {
                     poll.unchanged(validators, max_age);
+                    self.look_for_deleted(&mut poll).await;
                 } else {
                     match self.read(&poll.feed, body, &fetch.final_url, now).await {
-                        Ok(read) => poll.read(read, hash, validators, max_age),
+                        Ok(read) => {
+                            let complete = read.complete;
+                            poll.read(read, hash, validators, max_age);
+                            if complete {
+                                self.look_for_deleted(&mut poll).await;
+                            }
+                        }
                         Err(unread) => poll.unread(unread),
                     }
                 }
@@ -163,6 +171,57 @@ impl Poller {
             FetchOutcome::Failed(failure) => poll.failed_to_fetch(failure),
         }
         poll.finish()
+    }
+
+    /// Asks the addresses of entries that have been missing for long, of which a complete answer has come again; what
+    /// is no more there is withdrawn. That the store fails at it costs the poll nothing: it is tried again.
+    async fn look_for_deleted(&self, poll: &mut PollInHand) {
+        if let Err(error) = self.withdraw_deleted(poll).await {
+            tracing::warn!(feed = poll.feed.slug, error = %error, "entries that may be deleted at the source could not be looked for");
+        }
+    }
+
+    async fn withdraw_deleted(&self, poll: &mut PollInHand) -> Result<(), StoreError> {
+        let since = deletions::overdue(poll.now);
+        let overdue = self
+            .store
+            .overdue(poll.feed.id, since, deletions::MOST_ASKED)
+            .await?;
+        let mut deleted = Vec::new();
+        for entry in overdue {
+            if poll.record.found_again.contains(&entry.id) {
+                continue;
+            }
+            let mut is_deleted = false;
+            if let Some(url) = entry.link.as_deref().and_then(|link| Url::parse(link).ok()) {
+                let answer = self.fetcher.fetch(&url, &Validators::default(), poll.now).await;
+                poll.record.requests.extend(requests(&answer.hops));
+                is_deleted = deletions::is_deleted(&answer);
+            }
+            if is_deleted {
+                tracing::info!(
+                    feed = poll.feed.slug,
+                    entry = entry.key,
+                    "deleted at the source, and withdrawn here"
+                );
+                deleted.push(entry.key);
+            } else {
+                // Its page is there: it is asked again when a day has passed, if it is still missing then.
+                poll.record.missing.push(entry.id);
+            }
+        }
+        if deleted.is_empty() {
+            return Ok(());
+        }
+        let decision = Decision {
+            by: SOURCE,
+            why: Some("deleted at the source"),
+            at: poll.now,
+        };
+        self.store
+            .withdraw_entries(&deleted, Cause::Source, &decision)
+            .await
+            .map(drop)
     }
 
     /// Reads a body and compares it with what the store knows, off the threads that wait for the network.
@@ -215,6 +274,10 @@ struct Read {
     written: Option<Written>,
     /// Why nothing of it may be taken.
     held: Option<String>,
+    /// What is known and not there, as far as that says anything.
+    missing: Missing,
+    /// Whether the document is all there.
+    complete: bool,
 }
 
 /// Why a body could not be read.
@@ -277,7 +340,15 @@ fn read(
         .held
         .clone()
         .or_else(|| suspicion(feed, known.len(), &document, &changes, now));
+    let complete = !document.is_truncated() && held.is_none();
+    let missing = if complete {
+        missing(known, &changes.there)
+    } else {
+        Missing::default()
+    };
     Ok(Read {
+        missing,
+        complete,
         hints: Hints::of(document.ttl, &document.cadence),
         changes,
         title: document.title,
@@ -364,11 +435,6 @@ impl PollInHand {
             FetchOutcome::Modified(body) => body.bytes.len() as u64,
             _ => 0,
         };
-        let requests = fetch.hops.iter().map(|hop| HostRequest {
-            host: hop.url.host_str().unwrap_or_default().to_owned(),
-            not_modified: hop.status == Some(304),
-            bytes: hop.bytes,
-        });
         let record = PollRecord {
             feed_id: feed.id,
             feed_version: feed.version,
@@ -379,11 +445,14 @@ impl PollInHand {
             duration_ms: fetch.duration.as_millis() as u64,
             body_bytes,
             error: None,
-            requests: requests.collect(),
+            requests: requests(&fetch.hops),
             state: FeedState::of(&feed),
             new_url: None,
             new: Vec::new(),
             changed: Vec::new(),
+            migrated: None,
+            missing: Vec::new(),
+            found_again: Vec::new(),
         };
         Self {
             feed,
@@ -455,8 +524,11 @@ impl PollInHand {
         let newest = read.changes.new.iter().map(|entry| entry.released_at).max();
         state.last_entry_at = state.last_entry_at.max(newest);
         self.answered(outcome, validators, max_age);
+        self.record.migrated = read.changes.migrated();
         self.record.new = read.changes.new;
         self.record.changed = read.changes.changed;
+        self.record.missing = read.missing.suspected;
+        self.record.found_again = read.missing.cleared;
     }
 
     /// A good answer ends whatever was wrong, and says where the feed lies.
@@ -574,6 +646,16 @@ impl PollInHand {
             record: self.record,
         }
     }
+}
+
+/// Requests as the ledger of their hosts takes them.
+pub(crate) fn requests(hops: &[Hop]) -> Vec<HostRequest> {
+    let requests = hops.iter().map(|hop| HostRequest {
+        host: hop.url.host_str().unwrap_or_default().to_owned(),
+        not_modified: hop.status == Some(304),
+        bytes: hop.bytes,
+    });
+    requests.collect()
 }
 
 /// Whether two addresses are of one document: what an address adds after `?` may be new each time.

@@ -326,6 +326,9 @@ pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
         new_url: None,
         new: Vec::new(),
         changed: Vec::new(),
+        migrated: None,
+        missing: Vec::new(),
+        found_again: Vec::new(),
     }
 }
 

@@ -786,6 +786,13 @@ mod tests {
         let store = testing::store().await;
         let team = feed(&store, "https://team.example.org/feed", "Team").await;
         let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        // Neither is at home there, so that the first seen tells the story.
+        let marked = |name: &str| {
+            marked(name).draft(|draft| {
+                draft.link = Some(format!("https://magazine.example.net/{name}"));
+                draft.link_key = Some(format!("magazine.example.net/{name}"));
+            })
+        };
         record(&store, &team, vec![marked("one").entry()]).await;
         let mut adas = marked("one");
         adas.new.key = "adasxxxx".to_owned();
