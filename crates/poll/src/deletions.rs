@@ -6,9 +6,13 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use fetch::{Fetch, FetchOutcome};
-use model::KnownEntry;
+use model::{Feed, KnownEntry, Validators};
+use store::{Cause, Decision, PollRecord, SOURCE, StoreError};
+use url::Url;
+
+use crate::poller::{Poller, requests};
 
 /// How long an entry has to be missing before its address is asked.
 const PATIENCE: TimeDelta = TimeDelta::days(1);
@@ -18,7 +22,7 @@ const PATIENCE: TimeDelta = TimeDelta::days(1);
 const MOST_IN_A_ROW: usize = 5;
 
 /// How many addresses are asked at one poll; the others wait for the next.
-pub(crate) const MOST_ASKED: usize = 3;
+const MOST_ASKED: usize = 3;
 
 /// What one reading says of the entries that are known and not there.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -58,13 +62,60 @@ pub(crate) fn missing(known: &[KnownEntry], there: &HashSet<i64>) -> Missing {
     found
 }
 
-/// Entries that have been missing since then are to be asked for, now.
-pub(crate) fn overdue(now: DateTime<Utc>) -> DateTime<Utc> {
-    now - PATIENCE
+impl Poller {
+    /// Asks the addresses of entries of `feed` that have been missing for long, of which a complete answer has come
+    /// again; what is no more there is withdrawn. That the store fails at it costs the poll nothing: it is tried again.
+    pub(crate) async fn look_for_deleted(&self, feed: &Feed, record: &mut PollRecord) {
+        if let Err(error) = self.withdraw_deleted(feed, record).await {
+            tracing::warn!(feed = feed.slug, error = %error, "could not look for entries that were deleted at the source");
+        }
+    }
+
+    async fn withdraw_deleted(&self, feed: &Feed, record: &mut PollRecord) -> Result<(), StoreError> {
+        let overdue = self
+            .store
+            .overdue(feed.id, record.at - PATIENCE, MOST_ASKED)
+            .await?;
+        let mut deleted = Vec::new();
+        for entry in overdue {
+            if record.found_again.contains(&entry.id) {
+                continue;
+            }
+            let mut is_gone = false;
+            if let Some(url) = entry.link.as_deref().and_then(|link| Url::parse(link).ok()) {
+                let answer = self.fetcher.fetch(&url, &Validators::default(), record.at).await;
+                record.requests.extend(requests(&answer.hops));
+                is_gone = is_deleted(&answer);
+            }
+            if is_gone {
+                tracing::info!(
+                    feed = feed.slug,
+                    entry = entry.key,
+                    "deleted at the source, and withdrawn here"
+                );
+                deleted.push(entry.key);
+            } else {
+                // Its page is there: it is asked again when a day has passed, if it is still missing then.
+                record.missing.push(entry.id);
+            }
+        }
+        if deleted.is_empty() {
+            return Ok(());
+        }
+        let decision = Decision {
+            by: SOURCE,
+            why: Some("deleted at the source"),
+            at: record.at,
+        };
+        self.store
+            .withdraw_entries(&deleted, Cause::Source, &decision)
+            .await
+            .map(drop)
+    }
 }
 
 /// Whether the answer of an entry's own address says that it is no more.
-pub(crate) fn is_deleted(answer: &Fetch) -> bool {
+fn is_deleted(answer: &Fetch) -> bool {
     match answer.outcome {
         FetchOutcome::Gone => true,
         FetchOutcome::Failed(_) => answer.http_status == Some(404),
@@ -74,6 +125,8 @@ pub(crate) fn is_deleted(answer: &Fetch) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
+
     use super::*;
 
     /// Entries a day apart, the oldest first; `?` is missing since before, the withdrawn are `x`.

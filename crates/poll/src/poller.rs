@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher, Hop};
-use model::{Clock, Feed, FeedStatus, KnownEntry, PollOutcome, Site, Validators};
+use model::{Clock, Feed, FeedStatus, HubTopic, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Document, ReadError, Source, Tagger};
-use store::{Cause, Decision, FeedState, HostRequest, PollRecord, SOURCE, Store, StoreError};
+use store::{FeedState, HostRequest, HubNews, PollRecord, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
 use twox_hash::XxHash3_128;
 use url::Url;
 
 use crate::changes::{Changes, changes};
-use crate::deletions::{self, Missing, missing};
+use crate::deletions::{Missing, missing};
 use crate::hints::Hints;
 use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
+use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
 
 /// Which feeds to poll.
@@ -33,11 +34,11 @@ pub enum Selection<'a> {
 /// Polls feeds and records what came of it.
 pub struct Poller {
     pub(crate) store: Store,
-    fetcher: Fetcher,
+    pub(crate) fetcher: Fetcher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) site: Arc<Site>,
     pub(crate) tagger: Arc<Tagger>,
-    intervals: Intervals,
+    pub(crate) intervals: Intervals,
     schedule: CronLine,
     pub(crate) concurrency: usize,
     pub(crate) per_host: usize,
@@ -151,15 +152,21 @@ impl Poller {
                 let hash = format!("{:032x}", XxHash3_128::oneshot(&body.bytes));
                 let (validators, max_age) = (body.validators.clone(), body.max_age);
                 if poll.feed.body_hash.as_deref() == Some(hash.as_str()) {
+                    // Headers may name a hub though the document is as it was; what it says itself is known.
+                    if let Some(links) = body.links.as_deref().filter(|_| poll.feed.held.is_none()) {
+                        let known = poll.feed.hub.as_ref().map(|known| known.topic.clone());
+                        let named = hub_topic(Some(links), None, known, &fetch.final_url);
+                        poll.record.hub = hub_news(&poll.feed, named);
+                    }
                     poll.unchanged(validators, max_age);
-                    self.look_for_deleted(&mut poll).await;
+                    self.look_for_deleted(&poll.feed, &mut poll.record).await;
                 } else {
                     match self.read(&poll.feed, body, &fetch.final_url, now).await {
                         Ok(read) => {
                             let complete = read.complete;
                             poll.read(read, hash, validators, max_age);
                             if complete {
-                                self.look_for_deleted(&mut poll).await;
+                                self.look_for_deleted(&poll.feed, &mut poll.record).await;
                             }
                         }
                         Err(unread) => poll.unread(unread),
@@ -171,57 +178,6 @@ impl Poller {
             FetchOutcome::Failed(failure) => poll.failed_to_fetch(failure),
         }
         poll.finish()
-    }
-
-    /// Asks the addresses of entries that have been missing for long, of which a complete answer has come again; what
-    /// is no more there is withdrawn. That the store fails at it costs the poll nothing: it is tried again.
-    async fn look_for_deleted(&self, poll: &mut PollInHand) {
-        if let Err(error) = self.withdraw_deleted(poll).await {
-            tracing::warn!(feed = poll.feed.slug, error = %error, "entries that may be deleted at the source could not be looked for");
-        }
-    }
-
-    async fn withdraw_deleted(&self, poll: &mut PollInHand) -> Result<(), StoreError> {
-        let since = deletions::overdue(poll.now);
-        let overdue = self
-            .store
-            .overdue(poll.feed.id, since, deletions::MOST_ASKED)
-            .await?;
-        let mut deleted = Vec::new();
-        for entry in overdue {
-            if poll.record.found_again.contains(&entry.id) {
-                continue;
-            }
-            let mut is_deleted = false;
-            if let Some(url) = entry.link.as_deref().and_then(|link| Url::parse(link).ok()) {
-                let answer = self.fetcher.fetch(&url, &Validators::default(), poll.now).await;
-                poll.record.requests.extend(requests(&answer.hops));
-                is_deleted = deletions::is_deleted(&answer);
-            }
-            if is_deleted {
-                tracing::info!(
-                    feed = poll.feed.slug,
-                    entry = entry.key,
-                    "deleted at the source, and withdrawn here"
-                );
-                deleted.push(entry.key);
-            } else {
-                // Its page is there: it is asked again when a day has passed, if it is still missing then.
-                poll.record.missing.push(entry.id);
-            }
-        }
-        if deleted.is_empty() {
-            return Ok(());
-        }
-        let decision = Decision {
-            by: SOURCE,
-            why: Some("deleted at the source"),
-            at: poll.now,
-        };
-        self.store
-            .withdraw_entries(&deleted, Cause::Source, &decision)
-            .await
-            .map(drop)
     }
 
     /// Reads a body and compares it with what the store knows, off the threads that wait for the network.
@@ -270,6 +226,8 @@ struct Read {
     title: Option<String>,
     site_url: Option<String>,
     hints: Hints,
+    /// The hub that it names.
+    hub: Option<HubTopic>,
     /// How often the blog writes, where this reading says something new of it.
     written: Option<Written>,
     /// Why nothing of it may be taken.
@@ -350,6 +308,7 @@ fn read(
         missing,
         complete,
         hints: Hints::of(document.ttl, &document.cadence),
+        hub: hub_topic(body.links.as_deref(), document.hub, document.itself, url),
         changes,
         title: document.title,
         // Said only when it is news, for what is said is written.
@@ -448,6 +407,7 @@ impl PollInHand {
             requests: requests(&fetch.hops),
             state: FeedState::of(&feed),
             new_url: None,
+            hub: HubNews::None,
             new: Vec::new(),
             changed: Vec::new(),
             migrated: None,
@@ -515,6 +475,8 @@ impl PollInHand {
         } else {
             PollOutcome::Changed
         };
+        self.record.hub = hub_news(&self.feed, read.hub);
+        let state = &mut self.record.state;
         state.title = read.title;
         state.site_url = read.site_url;
         state.body_hash = Some(hash);

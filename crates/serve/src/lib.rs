@@ -40,6 +40,7 @@ mod testing;
 mod tests;
 #[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
+mod websub;
 
 pub use app::{App, DueAt, NextDigestClose, router};
 pub use connections::serve;
