@@ -357,12 +357,7 @@ fn names(author: Value, authors: Value) -> Vec<String> {
     list(authors)
         .chain([author])
         .filter_map(|person| Some(person.get("name").unwrap_or(&person).as_str()?.to_owned()))
-        .fold(Vec::new(), |mut names, name| {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-            names
-        })
+        .collect()
 }
 
 fn list(value: Value) -> impl Iterator<Item = Value> {
