@@ -5,10 +5,11 @@ use normalize::{Source, Tagger, read};
 
 /// Reads a feed of one entry and makes it fit to be shown.
 fn finished(body: &str) -> model::EntryDraft {
+    let url = url::Url::parse("https://blog.example/feed").expect("an address");
     let source = Source {
         body: body.as_bytes(),
         content_type: None,
-        url: None,
+        url: Some(&url),
         timezone: chrono_tz::Europe::London,
     };
     let document = read(&source).expect("it is a feed");
