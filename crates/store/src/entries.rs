@@ -48,6 +48,7 @@ const BY_KEY: &str = concat!(
     entry_joins!(),
     " AND e.key = $1"
 );
+const BY_LINK: &str = "SELECT key FROM entries WHERE shown = TRUE AND link_key = $1 ORDER BY id LIMIT 1";
 const EVER_SHOWN: &str = "SELECT arrival IS NOT NULL FROM entries WHERE id = $1";
 
 const KEY_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE key = $1)";
@@ -90,6 +91,18 @@ impl Store {
             .fetch_all(self.readers())
             .await?;
         rows.iter().map(|row| Fields::of("entries", row).at()).collect()
+    }
+
+    /// The key of the shown entry whose original is at this address.
+    pub async fn key_of_link(&self, url: &str) -> Result<Option<String>, StoreError> {
+        let Ok(url) = url::Url::parse(url) else {
+            return Ok(None);
+        };
+        let row = Sql::new(BY_LINK)
+            .bind(model::link_key(&url))
+            .fetch_optional(self.readers())
+            .await?;
+        row.map(|row| Fields::of("entries", &row).take()).transpose()
     }
 
     /// What stands under a key. An entry that readers never saw is unknown.

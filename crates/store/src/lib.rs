@@ -58,6 +58,7 @@ mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod tombstones;
+mod topic_pages;
 mod topics;
 mod vitals;
 mod withdrawal;
@@ -93,6 +94,7 @@ pub use secrets::Secret;
 pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
+pub use topic_pages::Writer;
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
 pub use vitals::{Recorded, Vitals};
 pub use withdrawal::{Place, Receipt};
