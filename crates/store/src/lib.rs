@@ -39,6 +39,7 @@ mod links;
 mod members;
 mod membership;
 mod merge;
+mod missing;
 mod polls;
 mod postgres;
 mod query;
@@ -81,6 +82,7 @@ pub use links::{Conversation, Voiced};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
+pub use missing::Overdue;
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
