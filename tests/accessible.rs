@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -24,7 +25,8 @@ const AWKWARD: &str = r#"<p>Unbreakableeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee
 <iframe src="https://video.example/1"></iframe><nav><a href="http://GYMRAEG/1">Home</a></nav>
 <p>As <a href="http://GYMRAEG/1">our colleagues in Wales</a> wrote.</p>"#;
 
-const UNBREAKABLE: &str = "A_heading_that_no_browser_can_break_because_it_has_no_spaces_whatever_the_width_of_the_screen_may_be";
+const UNBREAKABLE: &str =
+    "A_heading_that_no_browser_can_break_because_it_has_no_spaces_whatever_the_width_of_the_screen_may_be";
 
 /// A Voice with three blogs, polled: one awkward, one Welsh, one in Hebrew.
 fn voice() -> (Blogosphere, Voice, Server) {
@@ -43,25 +45,50 @@ fn voice() -> (Blogosphere, Voice, Server) {
              <category>democracy</category><description><![CDATA[{html}]]></description></item>"
         )
     };
-    let untitled = item("", "/untitled", "A note without a title that says what it has to say in one line.");
-    blogs.answer("/awkward.rss", feed("en", &(item(UNBREAKABLE, "/long", &post) + &untitled)));
+    let untitled = item(
+        "",
+        "/untitled",
+        "A note without a title that says what it has to say in one line.",
+    );
+    blogs.answer(
+        "/awkward.rss",
+        feed("en", &(item(UNBREAKABLE, "/long", &post) + &untitled)),
+    );
     let welsh = "<p>Mae’r cyngor yn dylunio gwasanaethau gyda’i drigolion.</p><img src=\"https://pictures.example/a.png\">";
-    blogs.answer("/welsh.rss", feed("cy", &item("Gwasanaethau’r cyngor", "/1", welsh)));
+    blogs.answer(
+        "/welsh.rss",
+        feed("cy", &item("Gwasanaethau’r cyngor", "/1", welsh)),
+    );
     let hebrew = "<p>העירייה מתכננת שירותים חדשים יחד עם התושבים.</p>";
-    blogs.answer("/hebrew.rss", feed("he", &item("שירותים לתושבי העיר", "/2", hebrew)));
-    let mut config = format!("{FETCH}[[topic]]\nslug = \"democracy\"\nname = \"Democracy\"\ncategories = [\"democracy\"]\n");
+    blogs.answer(
+        "/hebrew.rss",
+        feed("he", &item("שירותים לתושבי העיר", "/2", hebrew)),
+    );
+    let mut config = format!(
+        "{FETCH}[[topic]]\nslug = \"democracy\"\nname = \"Democracy\"\ncategories = [\"democracy\"]\n"
+    );
     for number in 1..40 {
-        config += &format!("[[topic]]\nslug = \"t{number}\"\nname = \"A topic of this number: {number}\"\nphrases = {{ cyngor = 9 }}\n");
+        writeln!(
+            config,
+            "[[topic]]\nslug = \"t{number}\"\nname = \"A topic of this number: {number}\"\nphrases = [[\"cyngor\", 9.0]]"
+        )
+        .unwrap();
     }
     for (slug, content) in [("awkward", "full"), ("welsh", "full"), ("hebrew", "excerpt")] {
-        config += &format!(
-            "[[feed]]\nname = \"Example: {slug}\"\nslug = \"{slug}\"\nurl = \"{}\"\ncontent = \"{content}\"\n",
-            blogs.url(&format!("/{slug}.rss"))
-        );
+        let url = blogs.url(&format!("/{slug}.rss"));
+        writeln!(
+            config,
+            "[[feed]]\nname = \"Example: {slug}\"\nslug = \"{slug}\"\nurl = \"{url}\"\ncontent = \"{content}\""
+        )
+        .unwrap();
     }
     let voice = Voice::with_config(&config);
     let server = voice.serve();
-    server.wait_for("/entries.json", |entries| entries.json()["entries"].as_array().is_some_and(|all| all.len() == 4));
+    server.wait_for("/entries.json", |entries| {
+        entries.json()["entries"]
+            .as_array()
+            .is_some_and(|all| all.len() == 4)
+    });
     (blogs, voice, server)
 }
 
@@ -104,12 +131,23 @@ fn pages(server: &Server) -> Vec<String> {
 /// What npm put beside the program. `scripts/test` says how; without it a test is skipped, but never in CI.
 fn checker(path: &str) -> Option<PathBuf> {
     let target = PathBuf::from(env!("CARGO_BIN_EXE_voice"));
-    let file = target.ancestors().nth(2).unwrap().join("npm/node_modules").join(path);
+    let file = target
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("npm/node_modules")
+        .join(path);
     if file.exists() {
         return Some(file);
     }
-    assert!(std::env::var_os("CI").is_none(), "CI has no {path}; scripts/test installs it");
-    eprintln!("skipped: there is no {}; scripts/test says how to get it", file.display());
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "CI has no {path}; scripts/test installs it"
+    );
+    eprintln!(
+        "skipped: there is no {}; scripts/test says how to get it",
+        file.display()
+    );
     None
 }
 
@@ -148,7 +186,10 @@ fn every_page_fits_every_width() {
             look(&mut browser, width, "light");
             browser.open(&format!("http://{}{path}", server.address));
             let needed = browser.evaluate("document.documentElement.scrollWidth");
-            assert!(needed.as_u64().unwrap() <= width, "{path} needs {needed} of {width} pixels");
+            assert!(
+                needed.as_u64().unwrap() <= width,
+                "{path} needs {needed} of {width} pixels"
+            );
         }
     }
 }
@@ -163,7 +204,9 @@ fn the_keyboard_alone_reaches_everything_and_shows_where_it_is() {
     look(&mut browser, 390, "light");
     for path in ["/", "/feeds", "/search?q=cyngor"] {
         browser.open(&format!("http://{}{path}", server.address));
-        let wanted = browser.evaluate("document.querySelectorAll('a[href], button, input, summary, [tabindex=\"0\"]').length");
+        let wanted = browser.evaluate(
+            "document.querySelectorAll('a[href], button, input, summary, [tabindex=\"0\"]').length",
+        );
         let wanted = wanted.as_u64().unwrap();
         for number in 0..wanted {
             press_tab(&mut browser);
@@ -173,7 +216,10 @@ fn the_keyboard_alone_reaches_everything_and_shows_where_it_is() {
                  box.top > -1 && box.top < innerHeight && box.width > 1] })()",
             );
             assert_eq!(focus[2], "solid", "{path}: {focus}");
-            assert!(focus[1].as_f64().unwrap() >= 2.0 && focus[3] == Value::Bool(true), "{path}: {focus}");
+            assert!(
+                focus[1].as_f64().unwrap() >= 2.0 && focus[3] == Value::Bool(true),
+                "{path}: {focus}"
+            );
             if number == 0 {
                 assert!(focus[0].as_str().unwrap().contains("#content"), "{path}: {focus}");
             }
@@ -181,17 +227,25 @@ fn the_keyboard_alone_reaches_everything_and_shows_where_it_is() {
         // All that can be reached was reached once, so the next stop is out of the page or at its beginning.
         press_tab(&mut browser);
         let after = browser.evaluate("document.activeElement.className || document.activeElement.localName");
-        assert!(["body", "skip"].contains(&after.as_str().unwrap()), "{path}: {after}");
+        assert!(
+            ["body", "skip"].contains(&after.as_str().unwrap()),
+            "{path}: {after}"
+        );
     }
 }
 
 #[test]
 fn every_page_is_valid_html() {
-    let Some(jar) = checker("vnu-jar/build/dist/vnu.jar") else { return };
+    let Some(jar) = checker("vnu-jar/build/dist/vnu.jar") else {
+        return;
+    };
     let (_blogs, _voice, server) = voice();
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("java");
-    command.arg("-jar").arg(jar).args(["--format", "json", "--stdout", "--exit-zero-always"]);
+    command
+        .arg("-jar")
+        .arg(jar)
+        .args(["--format", "json", "--stdout", "--exit-zero-always"]);
     for (number, path) in pages(&server).into_iter().enumerate() {
         let file = folder.path().join(format!("{number}.html"));
         std::fs::write(&file, format!("{}<!-- {path} -->\n", server.get(&path).body)).unwrap();
@@ -216,15 +270,25 @@ fn languages_are_marked_and_pictures_without_words_say_so() {
     let entries = server.get("/entries.json").json();
     let page_of = |member: &str| {
         let entries = entries["entries"].as_array().unwrap();
-        let entry = entries.iter().find(|entry| entry["member"]["slug"] == member).unwrap();
+        let entry = entries
+            .iter()
+            .find(|entry| entry["member"]["slug"] == member)
+            .unwrap();
         let url = entry["html_url"].as_str().unwrap();
         server.get(&url[url.find("/entries/").unwrap()..]).body
     };
     let welsh = page_of("welsh");
     assert!(welsh.contains("<h1 dir=\"auto\" lang=\"cy\">"), "{welsh}");
-    assert!(welsh.contains("<div class=\"post\" dir=\"auto\" lang=\"cy\">"), "{welsh}");
-    assert!(welsh.contains("alt=\"A picture without a description\""), "{welsh}");
+    assert!(
+        welsh.contains("<div class=\"post\" dir=\"auto\" lang=\"cy\">"),
+        "{welsh}"
+    );
+    assert!(
+        welsh.contains("alt=\"A picture without a description\""),
+        "{welsh}"
+    );
     assert!(welsh.contains("Linked from <a"), "{welsh}");
+    assert!(welsh.contains("href=\"/topics/t39\""), "{welsh}");
     assert_eq!(server.get("/").body.matches(" lang=\"cy\"").count(), 3);
 }
 

@@ -18,7 +18,7 @@ pub(super) fn within_the_page(html: &SafeHtml) -> String {
     let mut levels = Levels::default();
     let mut tables = 0;
     for (piece, change) in pieces.iter().zip(changes) {
-        if change.goes {
+        if change.fate == Fate::Goes {
             continue;
         }
         let (name, closes, markup) = match *piece {
@@ -26,14 +26,14 @@ pub(super) fn within_the_page(html: &SafeHtml) -> String {
             Piece::Tag { name, closes, markup } => (name, closes, markup),
         };
         out.push_str(if change.begins_item { "<li>" } else { "" });
-        match (name, closes) {
-            _ if change.renamed.is_some() => out.push_str(&renamed(markup, name, change.renamed)),
-            ("img", _) if change.undescribed => out.push_str(&undescribed(markup)),
-            ("h1" | "h2" | "h3" | "h4" | "h5" | "h6", _) => {
+        match (change.fate, name, closes) {
+            (Fate::Renamed(to), ..) => out.push_str(&renamed(markup, name, to)),
+            (Fate::Undescribed, ..) => out.push_str(&undescribed(markup)),
+            (_, "h1" | "h2" | "h3" | "h4" | "h5" | "h6", _) => {
                 let level = levels.given(name.as_bytes()[1] - b'0', closes);
-                out.push_str(&renamed(markup, name, Some(level)));
+                out.push_str(&renamed(markup, name, level));
             }
-            ("table", false) => {
+            (_, "table", false) => {
                 tables += 1;
                 let label = format!("aria-label=\"Table {tables}\"");
                 out.extend([
@@ -43,7 +43,7 @@ pub(super) fn within_the_page(html: &SafeHtml) -> String {
                     markup,
                 ]);
             }
-            ("table", true) => out.extend([markup, "</div>"]),
+            (_, "table", true) => out.extend([markup, "</div>"]),
             _ => out.push_str(markup),
         }
         out.push_str(if change.ends_item { "</li>" } else { "" });
@@ -51,8 +51,8 @@ pub(super) fn within_the_page(html: &SafeHtml) -> String {
     out
 }
 
-fn renamed(markup: &str, name: &str, to: Option<&str>) -> String {
-    markup.replacen(name, to.unwrap_or(name), 1)
+fn renamed(markup: &str, name: &str, to: &str) -> String {
+    markup.replacen(name, to, 1)
 }
 
 fn undescribed(markup: &str) -> String {
@@ -88,13 +88,20 @@ impl Levels {
 /// What becomes of a piece.
 #[derive(Debug, Clone, Copy, Default)]
 struct Change {
-    goes: bool,
-    /// The name of another element.
-    renamed: Option<&'static str>,
-    /// A picture that has no description where it needs one.
-    undescribed: bool,
+    fate: Fate,
     begins_item: bool,
     ends_item: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Fate {
+    #[default]
+    Stays,
+    Goes,
+    /// It belongs to another element, of this name.
+    Renamed(&'static str),
+    /// It is a picture that has no description where it needs one.
+    Undescribed,
 }
 
 /// An element that is open.
@@ -107,13 +114,10 @@ struct Element<'a> {
     picture: Option<usize>,
     /// Where its `dt` and `dd` begin and end.
     terms: Vec<usize>,
-    terms_and_definitions: (bool, bool),
-    /// Whether it is a list of definitions with something else in it.
-    is_odd: bool,
+    /// The names of the elements in it, and nothing for a text.
+    holds: Vec<&'a str>,
     /// Whether it stands in a list without being an item.
     is_stray: bool,
-    /// Whether a summary tells what it hides.
-    has_summary: bool,
 }
 
 /// What becomes of each piece.
@@ -128,7 +132,7 @@ fn changes(pieces: &[Piece<'_>]) -> Vec<Change> {
                 }
                 if let Some(inside) = open.last_mut() {
                     inside.says_something = true;
-                    inside.is_odd |= inside.name == "dl";
+                    inside.holds.push("");
                     changes[at].begins_item = is_list(inside.name);
                     changes[at].ends_item = changes[at].begins_item;
                 }
@@ -174,7 +178,9 @@ fn picture(piece: &Piece<'_>, at: usize, open: &mut [Element<'_>], changes: &mut
             }
         }
         alt => {
-            changes[at].undescribed = alt.is_none();
+            if alt.is_none() {
+                changes[at].fate = Fate::Undescribed;
+            }
             if let Some(inside) = open.last_mut() {
                 inside.says_something = true;
             }
@@ -186,30 +192,24 @@ fn picture(piece: &Piece<'_>, at: usize, open: &mut [Element<'_>], changes: &mut
 fn begun<'a>(
     name: &'a str,
     at: usize,
-    inside: Option<&mut Element<'_>>,
+    inside: Option<&mut Element<'a>>,
     changes: &mut [Change],
 ) -> Element<'a> {
     let within = inside.as_ref().map_or("", |inside| inside.name);
-    let is_term = matches!(name, "dt" | "dd");
-    let mut is_stray = false;
-    match name {
-        "li" if !is_list(within) => changes[at].renamed = Some("div"),
-        "dt" | "dd" if within != "dl" => changes[at].renamed = Some("div"),
-        "summary" if within != "details" => changes[at].renamed = Some("div"),
-        "li" => {}
-        _ => {
-            is_stray = is_list(within);
-            changes[at].begins_item = is_stray;
-        }
+    let is_out_of_place = match name {
+        "li" => !is_list(within),
+        "dt" | "dd" => within != "dl",
+        "summary" => within != "details",
+        _ => false,
+    };
+    if is_out_of_place {
+        changes[at].fate = Fate::Renamed("div");
     }
+    let is_stray = is_list(within) && name != "li";
+    changes[at].begins_item = is_stray;
     if let Some(inside) = inside {
-        inside.has_summary |= name == "summary";
-        if inside.name == "dl" {
-        inside.is_odd |= !is_term;
-        inside.terms.push(at);
-        inside.terms_and_definitions.0 |= name == "dt";
-        inside.terms_and_definitions.1 |= name == "dd";
-        }
+        inside.holds.push(name);
+        inside.terms.extend(matches!(name, "dt" | "dd").then_some(at));
     }
     Element {
         name,
@@ -217,45 +217,50 @@ fn begun<'a>(
         says_something: false,
         picture: None,
         terms: Vec::new(),
-        terms_and_definitions: (false, false),
-        is_odd: false,
+        holds: Vec::new(),
         is_stray,
-        has_summary: false,
     }
 }
 
 /// An element ends at `at`, inside of another.
 fn ended(element: &Element<'_>, at: usize, inside: Option<&mut Element<'_>>, changes: &mut [Change]) {
     let mut says_something = element.says_something;
+    let holds = |name: &str| element.holds.contains(&name);
     match (element.name, element.picture) {
         // All that would be read out of it.
         ("a" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6", Some(picture)) if !says_something => {
-            changes[picture].undescribed = true;
+            changes[picture].fate = Fate::Undescribed;
             says_something = true;
         }
         ("a" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6", None) if !says_something => {
             for change in &mut changes[element.at..=at] {
-                change.goes = true;
+                change.fate = Fate::Goes;
             }
         }
-        ("details", _) if !element.has_summary => changes[element.at].renamed = Some("div"),
-        ("th", None) if !says_something => changes[element.at].renamed = Some("td"),
-        ("dl", _) if element.is_odd || element.terms_and_definitions != (true, true) => {
+        ("details", _) if !holds("summary") => changes[element.at].fate = Fate::Renamed("div"),
+        ("th", None) if !says_something => changes[element.at].fate = Fate::Renamed("td"),
+        ("dl", _) if !is_list_of_terms(&element.holds) => {
             for &at in element.terms.iter().chain([&element.at]) {
-                changes[at].renamed = Some("div");
+                changes[at].fate = Fate::Renamed("div");
             }
         }
         _ => {}
     }
-    changes[at].renamed = changes[element.at].renamed;
+    changes[at].fate = changes[element.at].fate;
     changes[at].ends_item = element.is_stray;
     if let Some(inside) = inside {
         inside.says_something |= says_something;
         inside.picture = inside.picture.or(element.picture);
-        if inside.name == "dl" {
-            inside.terms.push(at);
-        }
+        inside
+            .terms
+            .extend(matches!(element.name, "dt" | "dd").then_some(at));
     }
+}
+
+/// Whether a list of definitions holds both terms and definitions, and nothing else.
+fn is_list_of_terms(holds: &[&str]) -> bool {
+    ["dt", "dd"].iter().all(|part| holds.contains(part))
+        && holds.iter().all(|name| ["dt", "dd"].contains(name))
 }
 
 #[cfg(test)]
@@ -341,7 +346,7 @@ mod tests {
             ),
             (
                 "<dl><p>x</p><dt>a</dt><dd>b</dd></dl>",
-                "<div><div>x</div><div>a</div><div>b</div></div>",
+                "<div><p>x</p><div>a</div><div>b</div></div>",
             ),
         ] {
             assert_eq!(shown(written), wanted);
