@@ -101,6 +101,10 @@ fn behind_the_scenes() -> Router<Arc<State>> {
         .route("/admin", admin::page(Role::Editor, NONE, at::front))
         .route("/admin/sign-in", posted(NONE, admin::sign_in))
         .route("/admin/sign-out", posted(NONE, admin::sign_out))
+        .route(
+            "/admin/digest/{week}",
+            admin::page(Role::Editor, at::DONE, at::digest).merge(admin::form(Role::Editor, at::save_digest)),
+        )
         .route("/admin/feeds", admin::page(moderator, at::LIST, at::feeds))
         .route("/admin/feeds/{slug}", admin::form(moderator, at::decide_feed))
         .route(

@@ -3,11 +3,13 @@
 //! A form answers with the page that shows what came of it, named by `?done=`: so the back button and a second press do
 //! nothing twice.
 
+mod digest;
 mod entries;
 mod front;
 mod members;
 mod queues;
 
+pub(crate) use digest::{digest, edition, save_digest};
 pub(crate) use entries::{FIND, decide as decide_entry, entry, find};
 pub(crate) use front::{admin_sign_in, front};
 pub(crate) use members::{LIST, decide_feed, decide_member, feeds, member};
@@ -29,7 +31,7 @@ use crate::private::{Replied, Reply, Visit};
 pub(crate) const DONE: &[&str] = &["done"];
 
 /// What was done, by its word in `?done=`.
-const SENTENCES: [(&str, &str); 14] = [
+const SENTENCES: [(&str, &str); 17] = [
     ("approved", "The feed was taken on and is being polled now."),
     (
         "rejected",
@@ -51,6 +53,9 @@ const SENTENCES: [(&str, &str); 14] = [
     ),
     ("answered", "The report is answered."),
     ("settled", "The topics stay as they are."),
+    ("saved", "It is saved, and readers see what they saw before."),
+    ("published", "It is published: readers see it with ?edited=1."),
+    ("taken-back", "Readers see the untouched digest alone."),
     (
         "refused",
         "That cannot be done with a feed in this state. See what it says below.",
