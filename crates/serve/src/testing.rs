@@ -207,6 +207,9 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
         hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
+        missing: Vec::new(),
+        found_again: Vec::new(),
+        migrated: None,
     }
 }
 
