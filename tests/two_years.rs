@@ -6,17 +6,21 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Europe::London;
 use export::DigestStatus;
-use model::{EntryDraft, Feed, FeedSpec, PollOutcome, SafeHtml, Site, Week, start_of_day};
-use poll::CronLine;
+use fetch::{FetchConfig, Fetcher};
+use model::{Clock, EntryDraft, Feed, FeedSpec, FixedClock, PollOutcome, SafeHtml, Site, Week, start_of_day};
+use poll::{CronLine, Intervals, IssueStep, Issues, Network, Poller, PollerSettings, Selection};
 use store::{
-    Cause, ChangedEntry, Decision, FeedState, IssueFormat, NewEntry, PollRecord, RevisionLookup, Store,
-    WeekRules,
+    Cause, ChangedEntry, Decision, FeedState, HubNews, IssueFormat, NewEntry, PollRecord, RevisionLookup,
+    Store, WeekRules,
 };
+use support::blogosphere::{Answer, Blogosphere};
 use support::database::Schema;
+use tokio::sync::watch;
 
 const FORMATS: [IssueFormat; 5] = [
     IssueFormat::Json,
@@ -65,6 +69,8 @@ struct World {
     site: Site,
     schedule: CronLine,
     chance: Chance,
+    /// How many ever joined.
+    members: usize,
     joined: BTreeMap<String, NaiveDate>,
     /// By key.
     posts: BTreeMap<String, Post>,
@@ -106,11 +112,13 @@ impl World {
     }
 
     async fn join(&mut self, now: DateTime<Utc>) {
-        let member = format!("member-{}", self.joined.len());
+        let member = format!("member-{}", self.members);
+        self.members += 1;
         let url = format!("https://{member}.example/feed").parse().unwrap();
         let spec = FeedSpec::new(url, member.clone());
         self.store.import_feeds(&[spec], now, London).await.unwrap();
-        self.joined.insert(member, now.with_timezone(&London).date_naive());
+        self.joined
+            .insert(member, now.with_timezone(&London).date_naive());
     }
 
     /// A poll that finds a post of this age.
@@ -142,13 +150,7 @@ impl World {
         );
     }
 
-    async fn record(
-        &self,
-        member: &str,
-        now: DateTime<Utc>,
-        new: Vec<NewEntry>,
-        changed: Vec<ChangedEntry>,
-    ) {
+    async fn record(&self, member: &str, now: DateTime<Utc>, new: Vec<NewEntry>, changed: Vec<ChangedEntry>) {
         let feed = self.feed(member).await;
         let record = PollRecord {
             outcome: PollOutcome::Changed,
@@ -164,7 +166,11 @@ impl World {
         let member = self.posts[key].member.clone();
         let feed = self.feed(&member).await;
         let known = self.store.known_entries(feed.id).await.unwrap();
-        let id = known.iter().find(|entry| entry.source_id.ends_with(key)).unwrap().id;
+        let id = known
+            .iter()
+            .find(|entry| entry.source_id.ends_with(key))
+            .unwrap()
+            .id;
         let mut draft = draft(key);
         draft.summary = format!("Summary of {key}, at {now}.");
         draft.published = Some(now);
@@ -184,7 +190,10 @@ impl World {
             at: now,
         };
         let keys = [key];
-        self.store.withdraw_entries(&keys, Cause::Author, &decision).await.unwrap();
+        self.store
+            .withdraw_entries(&keys, Cause::Author, &decision)
+            .await
+            .unwrap();
         self.posts.get_mut(key).unwrap().withdrawn = true;
     }
 
@@ -194,7 +203,11 @@ impl World {
             why: None,
             at: now,
         };
-        self.store.withdraw_member(member, Cause::Left, &decision).await.unwrap().unwrap();
+        self.store
+            .withdraw_member(member, Cause::Left, &decision)
+            .await
+            .unwrap()
+            .unwrap();
         self.joined.remove(member);
         let theirs = self.posts.values_mut().filter(|post| post.member == member);
         theirs.for_each(|post| post.withdrawn = true);
@@ -220,7 +233,10 @@ impl World {
                 serve::close_issue(&self.store, &self.site, week, now, &next),
                 serve::close_issue(&self.store, &self.site, week, now, &next)
             );
-            assert!(one.unwrap() != other.unwrap(), "{week} was closed by both or by none");
+            assert!(
+                one.unwrap() != other.unwrap(),
+                "{week} was closed by both or by none"
+            );
             for post in self.posts.values_mut() {
                 let stands = post.eligible && !post.withdrawn && post.issue.is_none();
                 if stands && post.published < week.end(London) {
@@ -281,8 +297,12 @@ fn poll_of(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
             ..FeedState::of(feed)
         },
         new_url: None,
+        hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
+        missing: Vec::new(),
+        found_again: Vec::new(),
+        migrated: None,
     }
 }
 
@@ -305,6 +325,7 @@ async fn live() -> (World, Option<Schema>, tempfile::TempDir) {
         schedule: CronLine::parse(&site.digest_schedule, London).unwrap(),
         site,
         chance: Chance(8),
+        members: 0,
         joined: BTreeMap::new(),
         posts: BTreeMap::new(),
         closed: BTreeMap::new(),
@@ -353,7 +374,9 @@ async fn live() -> (World, Option<Schema>, tempfile::TempDir) {
         if now + STEP > end {
             let member = world.any_member();
             let (late, early) = (TimeDelta::minutes(1), TimeDelta::zero());
-            world.post(&member, late + TimeDelta::seconds(1), end + late).await;
+            world
+                .post(&member, late + TimeDelta::seconds(1), end + late)
+                .await;
             world.post(&member, early, end + late + late).await;
         }
         now += STEP;
@@ -364,10 +387,14 @@ async fn live() -> (World, Option<Schema>, tempfile::TempDir) {
             world.close_due(now).await;
         }
         if step % 50 == 0 {
-            serve::settle_issues(&world.store, &world.site, now).await.unwrap();
+            serve::settle_issues(&world.store, &world.site, now)
+                .await
+                .unwrap();
         }
     }
-    serve::settle_issues(&world.store, &world.site, now).await.unwrap();
+    serve::settle_issues(&world.store, &world.site, now)
+        .await
+        .unwrap();
     (world, schema, folder)
 }
 
@@ -376,7 +403,10 @@ async fn every_eligible_post_stands_in_one_issue_for_ever() {
     let (world, _schema, _folder) = live().await;
     let weeks: Vec<Week> = world.closed.keys().copied().collect();
     assert!(weeks.len() as i64 >= WEEKS - 1, "{}", weeks.len());
-    assert!(weeks.windows(2).all(|two| two[0].next() == two[1]), "a week is missing");
+    assert!(
+        weeks.windows(2).all(|two| two[0].next() == two[1]),
+        "a week is missing"
+    );
     assert!(weeks.iter().any(|week| week.to_string() == "2026-W53"));
     let issues = world.store.issues(1000).await.unwrap();
     assert_eq!(issues.len(), weeks.len());
@@ -393,7 +423,11 @@ async fn every_eligible_post_stands_in_one_issue_for_ever() {
             assert_eq!(post.issue, Some(*week), "{key}");
             let own = Week::of(post.published, London);
             assert_eq!(entry["late"], own < *week, "{key}");
-            assert_eq!(post.in_time, own == *week, "{key} came in time and stands in {week}");
+            assert_eq!(
+                post.in_time,
+                own == *week,
+                "{key} came in time and stands in {week}"
+            );
             late += i32::from(own < *week);
             lost_any |= post.withdrawn;
         }
@@ -401,12 +435,22 @@ async fn every_eligible_post_stands_in_one_issue_for_ever() {
         if lost_any {
             corrected += 1;
             assert!(issue.revision > 1, "{week} still holds what was withdrawn");
-            let old = world.store.issue_revision(*week, 1, IssueFormat::Json).await.unwrap();
+            let old = world
+                .store
+                .issue_revision(*week, 1, IssueFormat::Json)
+                .await
+                .unwrap();
             assert_eq!(old, RevisionLookup::Gone);
             for body in world.bodies(*week, issue.revision).await {
                 for (key, _) in world.posts.iter().filter(|(_, post)| post.withdrawn) {
-                    assert!(!body.contains(&format!("Title-of-{key}")), "{week} tells of {key}");
-                    assert!(!body.contains(&format!("Summary of {key}")), "{week} tells of {key}");
+                    assert!(
+                        !body.contains(&format!("Title-of-{key}")),
+                        "{week} tells of {key}"
+                    );
+                    assert!(
+                        !body.contains(&format!("Summary of {key}")),
+                        "{week} tells of {key}"
+                    );
                 }
             }
         } else {
@@ -414,16 +458,142 @@ async fn every_eligible_post_stands_in_one_issue_for_ever() {
             assert_eq!(&world.bodies(*week, 1).await, bodies, "{week} changed");
         }
     }
-    let end = world.next.start(London);
-    for (key, post) in &world.posts {
-        let must = post.eligible && post.published < end && (!post.withdrawn || post.issue.is_some());
-        assert_eq!(stood.contains(key), must, "{key}: {post:?}");
-    }
-    assert!(stood.len() > 500 && late > 50 && corrected > 10, "{} {late} {corrected}", stood.len());
-
-    // What is not closed yet is open, and holds the rest.
+    // What came after the last closing stands in the week that is open.
     let schedule = world.schedule.clone();
+    let next = |after| schedule.next_after(after);
     let now = world.next.start(London) + TimeDelta::days(2);
-    let open = serve::digest_of_week(&world.store, &world.site, world.next, now, &|after| schedule.next_after(after));
-    assert_eq!(open.await.unwrap().status(), DigestStatus::Open);
+    let open = serve::digest_of_week(&world.store, &world.site, world.next, now, &next);
+    let open = open.await.unwrap();
+    assert_eq!(open.status(), DigestStatus::Open);
+    let still_open: BTreeSet<&str> = open.entries().map(|entry| entry.key.as_str()).collect();
+    let end = world.next.end(London);
+    for (key, post) in &world.posts {
+        assert_eq!(stood.contains(key), post.issue.is_some(), "{key}: {post:?}");
+        let waits = post.eligible && !post.withdrawn && post.issue.is_none() && post.published < end;
+        assert_eq!(still_open.contains(key.as_str()), waits, "{key}: {post:?}");
+    }
+    assert!(
+        stood.len() > 500 && late > 50 && corrected > 10,
+        "{} {late} {corrected}",
+        stood.len()
+    );
+}
+
+/// Makes the issues at a moment that was handed in.
+struct At(Store, Arc<FixedClock>);
+
+impl Issues for At {
+    fn close<'a>(&'a self, site: &'a Site, week: Week) -> IssueStep<'a, bool> {
+        Box::pin(async move {
+            let schedule = CronLine::parse(&site.digest_schedule, site.timezone).unwrap();
+            let next = |after| schedule.next_after(after);
+            serve::close_issue(&self.0, site, week, self.1.now(), &next).await
+        })
+    }
+
+    fn settle<'a>(&'a self, site: &'a Site) -> IssueStep<'a, Vec<Week>> {
+        Box::pin(serve::settle_issues(&self.0, site, self.1.now()))
+    }
+}
+
+fn item(name: &str, date: &str) -> String {
+    format!(
+        "<item><title>{name}</title><link>https://blog.example/{name}</link><guid isPermaLink=\"false\">{name}</guid>\
+         <pubDate>{date}</pubDate><description>Words.</description></item>"
+    )
+}
+
+fn channel(items: &str) -> Answer {
+    Answer::Feed(format!(
+        "<rss version=\"2.0\"><channel><title>Example</title><link>https://blog.example/</link>{items}</channel></rss>"
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_a_closing_everybody_is_asked_once_more() {
+    let blogs = Blogosphere::start();
+    let first = item("first", "Thu, 12 Nov 2026 08:00:00 +0000");
+    blogs.answer("/good", channel(&first));
+    blogs.answer("/broken", channel(&first.replace("first", "broken")));
+    blogs.answer("/busy", channel(&first.replace("first", "busy")));
+    let feeds = ["good", "broken", "busy"].map(|slug| (slug, blogs.url(&format!("/{slug}"))));
+    let settings = registry::parse("feeds.toml", &support::config(&feeds), &[]).unwrap();
+    let clock = Arc::new(FixedClock::at(at("2026-11-12T09:00:00Z")));
+    let folder = tempfile::tempdir().unwrap();
+    let schema = Schema::where_chosen();
+    let url = match &schema {
+        Some(schema) => schema.url(),
+        None => format!("sqlite://{}", folder.path().join("voice.db").display()),
+    };
+    let store = Store::open(&url).await.unwrap();
+    store
+        .merge_registry(&settings.feeds, clock.now(), London)
+        .await
+        .unwrap();
+    let fetcher = Fetcher::new(FetchConfig {
+        user_agent: "Example".to_owned(),
+        timeout: settings.fetch.timeout,
+        max_body_bytes: settings.fetch.max_body_bytes,
+        concurrency: 4,
+        per_host: 2,
+        allow: settings.fetch.allow.clone(),
+    });
+    let how = PollerSettings {
+        intervals: Intervals {
+            min: settings.fetch.min_interval,
+            max: settings.fetch.max_interval,
+        },
+        schedule: CronLine::parse(&settings.fetch.schedule, chrono_tz::Tz::UTC).unwrap(),
+        concurrency: 4,
+        per_host: 2,
+    };
+    let site = Arc::new(settings.site.clone());
+    let poller = Poller::new(
+        store.clone(),
+        fetcher.unwrap(),
+        Arc::clone(&clock) as _,
+        site,
+        how,
+    );
+    let (_sender, stop) = watch::channel(false);
+    let mut network = Network::default();
+    let (all, _) = poller.select(Selection::All).await.unwrap();
+    poller.poll(all, &mut network, &stop, &|_| ()).await;
+    // One refuses until Christmas, and then the Voice sleeps for two weeks and a half.
+    let refusal = vec![("Retry-After", "1000000".to_owned())];
+    blogs.answer("/busy", Answer::Raw(429, refusal, Vec::new()));
+    clock.set(at("2026-11-24T09:00:00Z"));
+    let (busy, _) = poller
+        .select(Selection::Named(&["busy".to_owned()]))
+        .await
+        .unwrap();
+    poller.poll(busy, &mut network, &stop, &|_| ()).await;
+    blogs.answer("/broken", Answer::Raw(500, Vec::new(), Vec::new()));
+    let sunday = item("sunday", "Sun, 29 Nov 2026 23:59:00 +0000");
+    blogs.answer("/good", channel(&format!("{sunday}{first}")));
+    clock.set(at("2026-11-30T07:00:00Z"));
+    let before = blogs.hits();
+    let issues = At(store.clone(), Arc::clone(&clock));
+    let last: Week = "2026-W48".parse().unwrap();
+    let closed = poll::close_through(&poller, last, &issues, &stop).await.unwrap();
+    let closed: Vec<String> = closed.iter().map(Week::to_string).collect();
+    assert_eq!(closed, ["2026-W46", "2026-W47", "2026-W48"]);
+    let asked = |path: &str| blogs.hits().get(path).unwrap_or(&0) - before.get(path).unwrap_or(&0);
+    assert_eq!((asked("/good"), asked("/broken"), asked("/busy")), (1, 1, 0));
+    let RevisionLookup::Found(document) = store.issue_revision(last, 1, IssueFormat::Json).await.unwrap()
+    else {
+        panic!("{last} has no document");
+    };
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["entries"][0]["title"], "sunday");
+    let silent = document["not_heard"].as_array().unwrap();
+    let silent: Vec<&str> = silent
+        .iter()
+        .map(|silent| silent["slug"].as_str().unwrap())
+        .collect();
+    assert_eq!(silent, ["broken", "busy"]);
+    assert_eq!(document["not_heard"][0]["since"], "2026-11-12T09:00:00Z");
+    // Again: nothing is left to close, and nobody is asked who has answered.
+    let again = poll::close_through(&poller, last, &issues, &stop).await.unwrap();
+    assert_eq!((again, asked("/good")), (Vec::new(), 1));
 }
