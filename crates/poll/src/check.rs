@@ -11,15 +11,8 @@ use normalize::{Candidate, Document, Format, Problem, Source, Tagger};
 use serde::Serialize;
 use url::Url;
 
-/// Where blogs of the usual platforms keep their feed, tried when a page names none.
-const USUAL_PLACES: [&str; 6] = [
-    "/feed/",
-    "/rss.xml",
-    "/atom.xml",
-    "/index.xml",
-    "/feed.xml",
-    "/feed.json",
-];
+/// Of how many feeds that a page names we look for the first that can be read.
+const CANDIDATES_TRIED: usize = 3;
 
 /// What is to be checked.
 #[derive(Debug, Clone)]
@@ -58,8 +51,9 @@ pub struct CheckReport {
 /// A feed that a page names.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckedCandidate {
+    /// The feed.
     #[serde(flatten)]
-    candidate: Candidate,
+    pub candidate: Candidate,
     /// Whether it is the one that was read.
     pub chosen: bool,
 }
@@ -68,6 +62,13 @@ impl CheckReport {
     /// Whether the source turned out to be, or to lead to, a feed.
     pub fn is_feed(&self) -> bool {
         self.format.is_some()
+    }
+
+    /// The report on a source that gave nothing; the message says why.
+    pub(crate) fn unreachable(source: &str, message: String) -> Self {
+        let mut report = Self::about(source);
+        report.error(&UNREACHABLE, message);
+        report
     }
 
     fn about(source: &str) -> Self {
@@ -145,6 +146,12 @@ struct Checking<'a> {
 
 impl Checking<'_> {
     async fn address(&self, report: &mut CheckReport, url: &Url) {
+        // Some platforms keep their feeds where no page tells.
+        if let Some(feed) = normalize::feed_of_platform(url)
+            && self.feed(report, &feed).await.is_ok()
+        {
+            return;
+        }
         match self.fetch(url).await {
             Ok(page) => {
                 report.url = Some(page.url.to_string());
@@ -173,31 +180,41 @@ impl Checking<'_> {
         let found = base
             .map(|base| normalize::discover(bytes, content_type, base))
             .unwrap_or_default();
-        let best = found.first().cloned();
-        report.candidates = found
-            .into_iter()
-            .map(|candidate| CheckedCandidate {
-                candidate,
-                chosen: false,
-            })
-            .collect();
-        let Some(best) = best else {
+        if found.is_empty() {
             report.problems.push(error.to_problem());
             return;
-        };
-        if let Err(message) = self.feed(report, &best.url).await {
-            report.url = Some(best.url.to_string());
+        }
+        let mut first_failure = None;
+        let mut chosen = None;
+        for (index, candidate) in found.iter().take(CANDIDATES_TRIED).enumerate() {
+            match self.feed(report, &candidate.url).await {
+                Ok(()) => {
+                    chosen = Some(index);
+                    break;
+                }
+                Err(message) => {
+                    first_failure.get_or_insert((candidate.url.to_string(), message));
+                }
+            }
+        }
+        report.candidates = found
+            .into_iter()
+            .enumerate()
+            .map(|(index, candidate)| CheckedCandidate {
+                candidate,
+                chosen: chosen == Some(index),
+            })
+            .collect();
+        if let (None, Some((url, message))) = (chosen, first_failure) {
+            report.url = Some(url);
             report.error(&NOT_A_FEED, message);
-        } else {
-            report.candidates[0].chosen = true;
         }
     }
 
     /// Looks where the usual platforms keep their feed.
     async fn usual_places(&self, report: &mut CheckReport, page: &Url) {
         let said = std::mem::take(&mut report.problems);
-        for place in USUAL_PLACES {
-            let Ok(url) = page.join(place) else { continue };
+        for url in normalize::usual_places(page) {
             if self.feed(report, &url).await.is_ok() {
                 return;
             }

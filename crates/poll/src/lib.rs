@@ -13,6 +13,7 @@ mod cron_line;
 mod daemon;
 mod error;
 mod hints;
+mod looker;
 #[cfg(test)]
 mod month;
 mod moves;
@@ -27,6 +28,7 @@ pub use cron_line::CronLine;
 pub use daemon::run;
 pub use error::PollError;
 pub use hints::Hints;
+pub use looker::{Busy, LookError, Looker, Proof, Wanted};
 pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 pub use network::{Network, Witness};
 pub use poller::{Poller, PollerSettings, Selection};
