@@ -33,7 +33,8 @@ const REWRITE: &str = "UPDATE entries SET
         updated_at = CASE WHEN $12 THEN $13 ELSE updated_at END,
         changed_at = CASE WHEN $14 THEN $15 ELSE changed_at END,
         language = $16, words = $17, title = $18, author = $19, image_url = $20, image_alt = $21, licence = $22,
-        source_url = $23, hashtags = $24, categories = $25, topics = $26, summary = $27, content_html = $28, text = $29
+        source_url = $23, hashtags = $24, categories = $25, topics = $26, summary = $27, content_html = $28, text = $29,
+        dated_at = $30
     WHERE id = $1";
 
 const STANDING_STORY: &str =
@@ -198,6 +199,7 @@ async fn rewrite_one(
         .bind(&draft.summary)
         .bind(draft.content_html.as_str())
         .bind(&draft.text)
+        .bind(draft.published.map(millis))
         .execute(&mut *transaction)
         .await?;
     revision.visible |= visible;

@@ -9,9 +9,13 @@
 //! `postgres.rs`; `carry.rs` finds a new table by itself. What differs between the databases stays in those two, in `search.rs`
 //! (full text), `catalogue.rs` (which tables there are), and where whole databases are copied: `backup.rs`, `dump.rs`, `carry.rs`.
 //!
+//! What people decide (`decisions.rs`, `membership.rs`, `withdrawal.rs`, `reports.rs`) takes a [`Decision`] and is written
+//! to the audit log in the same transaction. How a withdrawal is used says `withdrawal.rs`.
+//!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
 
 mod aliases;
+mod audit;
 mod backup;
 mod carry;
 mod catalogue;
@@ -29,23 +33,30 @@ mod labels;
 mod leases;
 mod left_out;
 mod members;
+mod membership;
 mod merge;
 mod polls;
 mod postgres;
 mod query;
 mod record;
 mod registry;
+mod reports;
 mod river;
 mod rows;
 mod search;
+mod secrets;
+mod sessions;
 mod snippet;
 mod sql;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod tombstones;
 mod topics;
 mod vitals;
+mod withdrawal;
 
+pub use audit::{AuditLine, Decision, MEMBER, SOURCE, TERMINAL};
 pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
 pub use db::Store;
@@ -56,6 +67,9 @@ pub use feeds::Due;
 pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
+pub use membership::{
+    Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
+};
 pub use query::{
     Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
@@ -63,5 +77,10 @@ pub use query::{
 pub use record::{
     ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
 };
+pub use reports::{NewReport, Report};
+pub use secrets::Secret;
+pub use sessions::Session;
+pub use tombstones::Cause;
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
+pub use withdrawal::{Place, Receipt};
