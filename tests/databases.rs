@@ -246,6 +246,8 @@ impl Inside {
         let (_, site_changes) = watch::channel(Arc::new(site.clone()));
         let schedule = CronLine::parse(&site.digest_schedule, site.timezone).unwrap();
         let app = App {
+            looker: self.looker(site, clock),
+            sends_mail: false,
             site: site_changes,
             store: self.store.clone(),
             clock: Arc::clone(clock) as _,

@@ -61,6 +61,14 @@ pub struct Candidate {
     pub kind: CandidateKind,
 }
 
+impl Candidate {
+    /// Whether it holds the posts of the whole blog: neither comments nor a part.
+    pub fn is_of_the_whole_blog(&self) -> bool {
+        let title = self.title.as_deref();
+        !is_of_comments(&self.url, title) && !is_of_a_part(&self.url, title)
+    }
+}
+
 /// The feeds that a page at `base` names, best first: in the page's order, the blog's own before those of its
 /// categories, tags and authors, and feeds of comments last.
 pub fn discover(body: &[u8], content_type: Option<&str>, base: &Url) -> Vec<Candidate> {

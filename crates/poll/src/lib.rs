@@ -22,6 +22,7 @@ mod poller;
 mod retag;
 mod round;
 mod schedule;
+mod troubles;
 
 pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
 pub use cron_line::CronLine;

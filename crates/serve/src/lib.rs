@@ -9,6 +9,7 @@
 
 mod app;
 mod asked;
+mod blog_address;
 mod cache;
 mod caller;
 mod connections;
@@ -19,7 +20,6 @@ mod examples;
 mod failure;
 mod feeds;
 mod fixed;
-#[allow(dead_code, reason = "the first forms are on their way")]
 mod form;
 #[cfg(test)]
 mod form_tests;
@@ -27,16 +27,15 @@ mod health;
 mod links;
 mod metrics;
 mod negotiate;
+mod notices;
 mod pages;
 mod parameters;
-#[allow(dead_code, reason = "the first forms are on their way")]
 mod private;
 mod routes;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
 
 pub use app::{App, DueAt, NextDigestClose, router};

@@ -8,6 +8,7 @@ use axum::routing::get;
 
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
+use crate::private::{posted, private};
 use crate::{digests, entries_json, feeds, fixed, health, metrics, pages};
 
 const NONE: &[&str] = &[];
@@ -40,6 +41,10 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/digest", fresh(digests::ISSUES_PARAMETERS, digests::issues))
         .route("/digest/latest.json", fresh(NONE, digests::latest))
         .route("/digest/{week}", fresh(digests::PARAMETERS, digests::week))
+        .route(
+            "/register",
+            private(pages::REGISTER_PARAMETERS, pages::register).merge(posted(NONE, pages::take_registration)),
+        )
         .route("/about", kept(NONE, pages::about))
         .route("/feeds", kept(NONE, pages::feeds))
         .route("/privacy", kept(NONE, pages::privacy))

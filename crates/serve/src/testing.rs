@@ -7,12 +7,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
+use fetch::{FetchConfig, Fetcher};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use http_body_util::BodyExt;
 use model::{
     ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
+use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
 use store::{Due, FeedState, HostRequest, NewEntry, PollRecord, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -209,6 +211,30 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
     }
 }
 
+/// Looks at blogs on loopback.
+fn looker(store: &Store, clock: &Arc<FixedClock>) -> Arc<Looker> {
+    let fetcher = Fetcher::new(FetchConfig {
+        user_agent: "Voice in a test".to_owned(),
+        timeout: Duration::from_secs(10),
+        max_body_bytes: 1 << 20,
+        concurrency: 8,
+        per_host: 8,
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+    })
+    .unwrap();
+    let settings = PollerSettings {
+        intervals: Intervals {
+            min: Duration::from_mins(30),
+            max: Duration::from_hours(24),
+        },
+        schedule: CronLine::parse("0 */5 * * * *", chrono_tz::UTC).unwrap(),
+        concurrency: 8,
+        per_host: 8,
+    };
+    let poller = Poller::new(store.clone(), fetcher, Arc::clone(clock) as _, Arc::new(site()), settings);
+    Arc::new(Looker::new(watch::channel(Arc::new(poller)).1))
+}
+
 /// The Voice as a client sees it.
 pub(crate) struct Client {
     router: Router,
@@ -227,6 +253,8 @@ impl Client {
         let clock = Arc::new(FixedClock::at(at(NOW)));
         let (sender, receiver) = watch::channel(Arc::new(site()));
         let app = App {
+            looker: looker(&store, &clock),
+            sends_mail: true,
             site: receiver,
             store,
             clock: Arc::clone(&clock) as Arc<_>,

@@ -31,10 +31,12 @@ mod feeds;
 mod hosts;
 mod labels;
 mod leases;
+mod known;
 mod left_out;
 mod members;
 mod membership;
 mod merge;
+mod notices;
 mod polls;
 mod postgres;
 mod query;
@@ -70,6 +72,7 @@ pub use left_out::{LeftOut, LeftOutCount};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
+pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
 pub use query::{
     Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount, MemberDetail,
     PositionError, Revision, RiverEdge, RiverPosition, SearchHit,

@@ -57,6 +57,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "topic disputes",
         include_str!("../../../migrations/postgres/0011_topic_disputes.sql"),
     ),
+    (
+        13,
+        "notices",
+        include_str!("../../../migrations/postgres/0013_notices.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.

@@ -58,6 +58,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "topic disputes",
         include_str!("../../../migrations/sqlite/0011_topic_disputes.sql"),
     ),
+    (
+        13,
+        "notices",
+        include_str!("../../../migrations/sqlite/0013_notices.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.

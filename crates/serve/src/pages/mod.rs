@@ -7,6 +7,8 @@ mod fares;
 mod fixed;
 mod headings;
 mod lists;
+mod preview;
+mod register;
 mod river;
 mod search;
 mod shell;
@@ -17,6 +19,7 @@ pub(crate) use entry::entry;
 pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
 pub(crate) use lists::{members, topics};
+pub(crate) use register::{PARAMETERS as REGISTER_PARAMETERS, ask as register, take as take_registration};
 pub(crate) use river::{
     PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member, topic,
 };
