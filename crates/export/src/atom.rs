@@ -1,4 +1,5 @@
-//! Atom 1.0 (RFC 4287), with licences (RFC 4946), archives (RFC 5005) and a hub (WebSub section 4).
+//! Atom 1.0 (RFC 4287), with licences (RFC 4946), archives (RFC 5005), what was withdrawn (RFC 6721) and a hub
+//! (WebSub section 4).
 
 use model::{Entry, Site};
 
@@ -49,6 +50,9 @@ impl<'a> AtomWriter<'a> {
 }
 
 fn write_head(xml: &mut Xml, info: &FeedInfo<'_>) {
+    if let Some(stylesheet) = info.stylesheet() {
+        xml.instruction("xml-stylesheet", &stylesheet);
+    }
     xml.open(
         "feed",
         &[
@@ -82,6 +86,17 @@ fn write_head(xml: &mut Xml, info: &FeedInfo<'_>) {
     }
     if info.is_archive() {
         xml.empty("fh:archive", &[]);
+    }
+    info.write_note(xml);
+    for withdrawal in &info.withdrawn {
+        xml.empty(
+            "at:deleted-entry",
+            &[
+                ("xmlns:at", "http://purl.org/atompub/tombstones/1.0"),
+                ("ref", &withdrawal.id),
+                ("when", &rfc3339(withdrawal.at)),
+            ],
+        );
     }
 }
 
@@ -141,8 +156,9 @@ fn write_entry(xml: &mut Xml, site: &Site, entry: &Entry) {
     // Last, so that a reader that takes the first id, title or link it meets takes the entry's own.
     let blog = blog(site, &entry.member);
     xml.open("source", &[]);
-    xml.text("id", &[], &blog);
+    xml.text("id", &[], &entry.feed_url);
     xml.text("title", &[], &entry.member.name);
+    xml.empty("link", &[("rel", "self"), ("href", &entry.feed_url)]);
     xml.empty(
         "link",
         &[("rel", "alternate"), ("type", "text/html"), ("href", &blog)],
@@ -211,7 +227,10 @@ mod tests {
             [("democracy", 3), ("localgovdigital", 2), ("Council meetings", 1)]
         );
         assert_eq!(read.children.last().unwrap().name, "source");
-        assert_eq!(read.child("source").child("title").text, "An example blog");
+        let source = read.child("source");
+        assert_eq!(source.child("title").text, "An example blog");
+        assert_eq!(source.link("link", "self"), Some("https://blog.example/feed"));
+        assert_eq!(source.link("link", "alternate"), Some("https://blog.example/"));
     }
 
     #[test]
@@ -241,6 +260,33 @@ mod tests {
             read.child("title").text,
             "What we learned when the council let everybody speak at…"
         );
+    }
+
+    #[test]
+    fn what_left_is_named_and_a_browser_is_told_what_this_is() {
+        let site = site();
+        let mut info = info(&site);
+        info.withdrawn = vec![model::Withdrawal {
+            id: "tag:voice.example.org,2015:cccccccc".to_owned(),
+            key: "cccccccc".to_owned(),
+            at: crate::sample::at("2015-02-05T00:00:00Z"),
+        }];
+        let text = atom(&info, &[]);
+        assert!(
+            text.contains("<?xml-stylesheet type=\"text/css\" href=\"https://voice.example.org/feed.css\"?>")
+        );
+        let feed = read(&text);
+        let deleted = feed.child("at:deleted-entry");
+        assert_eq!(deleted.attribute("ref"), "tag:voice.example.org,2015:cccccccc");
+        assert_eq!(deleted.attribute("when"), "2015-02-05T00:00:00Z");
+        let links = feed.child("div").all("p").last().unwrap().all("a");
+        assert!(
+            links
+                .map(|a| a.attribute("href"))
+                .eq(["https://voice.example.org/feeds", "https://voice.example.org/"])
+        );
+        info.style = None;
+        assert!(!atom(&info, &[]).contains("<div"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The entry as JSON (contract section 5), and the document of `/entries.json`. Its keys stand in one place.
 
-use chrono::{DateTime, Utc};
-use model::{AlsoIn, Entry, EntryDraft, Image, Member, SafeHtml, Site, TopicMatch, reading_minutes};
+use model::{
+    AlsoIn, Entry, EntryDraft, Image, Member, SafeHtml, Site, TopicMatch, Withdrawal, reading_minutes,
+};
 use serde::Serialize;
 
 use crate::address::entry_page;
@@ -123,14 +124,7 @@ pub enum ExportItem<'a> {
     /// An entry.
     Entry(&'a Entry),
     /// What was withdrawn; only `changed_since` shows these.
-    Withdrawn {
-        /// The entry's `tag:` identifier.
-        id: &'a str,
-        /// Its key.
-        key: &'a str,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Withdrawn(&'a Withdrawal),
 }
 
 impl<'a> From<&'a Entry> for ExportItem<'a> {
@@ -177,10 +171,10 @@ pub fn entries_json<'a>(
             .into_iter()
             .map(|item| match item.into() {
                 ExportItem::Entry(entry) => Item::Entry(Box::new(entry_json(site, entry))),
-                ExportItem::Withdrawn { id, key, at } => Item::Withdrawn {
+                ExportItem::Withdrawn(Withdrawal { id, key, at }) => Item::Withdrawn {
                     id,
                     key,
-                    withdrawn: rfc3339(at),
+                    withdrawn: rfc3339(*at),
                 },
             })
             .collect(),
@@ -240,14 +234,15 @@ mod tests {
     fn the_document_is_what_its_schema_says() {
         let site = site();
         let (full, hostile) = (entry("aaaaaaaa"), hostile());
+        let withdrawal = Withdrawal {
+            id: "tag:voice.example.org,2015:cccccccc".to_owned(),
+            key: "cccccccc".to_owned(),
+            at: at("2015-02-05T00:00:00.5Z"),
+        };
         let items = [
             ExportItem::Entry(&full),
             ExportItem::Entry(&hostile),
-            ExportItem::Withdrawn {
-                id: "tag:voice.example.org,2015:cccccccc",
-                key: "cccccccc",
-                at: at("2015-02-05T00:00:00.5Z"),
-            },
+            ExportItem::Withdrawn(&withdrawal),
         ];
         let next = Some("https://voice.example.org/entries.json?cursor=x");
         let text = entries_json(&site, "https://voice.example.org/entries.json", items, next);

@@ -1,7 +1,9 @@
 //! What a feed says of itself, whichever format it is written in.
 
 use chrono::{DateTime, Utc};
-use model::Site;
+use model::{Site, Withdrawal};
+
+use crate::xml::{Xml, escape_html};
 
 /// A feed's head. Paths begin with a slash and are made absolute with the site's address.
 #[derive(Debug, Clone)]
@@ -20,7 +22,17 @@ pub struct FeedInfo<'a> {
     pub updated: DateTime<Utc>,
     /// Its place in an archive (RFC 5005 section 4), if it has one.
     pub archive: Option<ArchiveLinks>,
+    /// What left it.
+    pub withdrawn: Vec<Withdrawal>,
+    /// The path of the stylesheet with which a browser shows it.
+    pub style: Option<&'a str>,
 }
+
+/// What a feed says of itself to people who open it in a browser.
+pub(crate) const NOTE: [&str; 2] = [
+    "This is a feed: a list of posts for a feed reader, a program that brings you new posts by itself.",
+    "To subscribe, copy the address of this page and paste it into your feed reader.",
+];
 
 /// Neighbours in an archive of feeds (RFC 5005 section 4): paths without their extension.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,7 +47,7 @@ pub struct ArchiveLinks {
 
 impl FeedInfo<'_> {
     /// The feed's own address in the format with this extension.
-    pub(crate) fn address(&self, extension: &str) -> String {
+    pub fn address(&self, extension: &str) -> String {
         self.site.absolute(&with_extension(&self.path, extension))
     }
 
@@ -44,6 +56,35 @@ impl FeedInfo<'_> {
         let current = self.archive.as_ref().and_then(|archive| archive.current.as_ref());
         self.site
             .absolute(&with_extension(current.unwrap_or(&self.path), extension))
+    }
+
+    /// What a browser is told: the stylesheet, by its address.
+    pub(crate) fn stylesheet(&self) -> Option<String> {
+        let address = self.site.absolute(self.style?);
+        Some(format!("type=\"text/css\" href=\"{}\"", escape_html(&address)))
+    }
+
+    /// A few words for people who open the feed in a browser, as XHTML. No reader shows them.
+    pub(crate) fn write_note(&self, xml: &mut Xml) {
+        if self.style.is_none() {
+            return;
+        }
+        xml.open(
+            "div",
+            &[("xmlns", "http://www.w3.org/1999/xhtml"), ("xml:lang", "en")],
+        );
+        for text in NOTE {
+            xml.text("p", &[], text);
+        }
+        xml.open("p", &[]);
+        xml.text(
+            "a",
+            &[("href", &self.site.absolute("/feeds"))],
+            "How to subscribe",
+        );
+        xml.text("a", &[("href", &self.page())], "The same posts as a page");
+        xml.close("p");
+        xml.close("div");
     }
 
     /// The page's address.

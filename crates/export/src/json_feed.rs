@@ -4,7 +4,7 @@ use model::{Entry, Member, SafeHtml, Site, TopicMatch};
 use serde::Serialize;
 
 use crate::address::{blog, original};
-use crate::feed_info::FeedInfo;
+use crate::feed_info::{FeedInfo, NOTE};
 use crate::instant::rfc3339;
 use crate::json::json;
 
@@ -16,6 +16,7 @@ pub fn json_feed(info: &FeedInfo<'_>, entries: &[Entry]) -> String {
         home_page_url: info.page(),
         feed_url: info.address("json"),
         description: Some(info.subtitle.as_str()).filter(|subtitle| !subtitle.is_empty()),
+        user_comment: info.style.map(|_| NOTE.join(" ")),
         next_url: info.older("json"),
         language: &info.site.language,
         hubs: info
@@ -39,6 +40,9 @@ struct Document<'a> {
     feed_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
+    /// For people who look at the file itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_comment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_url: Option<String>,
     language: &'a str,

@@ -5,20 +5,28 @@
 
 use model::{Entry, Site};
 
-use crate::address::{blog, original};
+use crate::address::original;
 use crate::feed_info::FeedInfo;
 use crate::instant::rfc822;
+use crate::licence::licence_url;
 use crate::xml::{Xml, escape_html};
 
 /// The feed as an RSS document. `entries` stand as given.
 pub fn rss(info: &FeedInfo<'_>, entries: &[Entry]) -> String {
     let mut xml = Xml::new();
+    if let Some(stylesheet) = info.stylesheet() {
+        xml.instruction("xml-stylesheet", &stylesheet);
+    }
     xml.open(
         "rss",
         &[
             ("version", "2.0"),
             ("xmlns:atom", "http://www.w3.org/2005/Atom"),
             ("xmlns:content", "http://purl.org/rss/1.0/modules/content/"),
+            (
+                "xmlns:creativeCommons",
+                "http://backend.userland.com/creativeCommonsRssModule",
+            ),
             ("xmlns:dc", "http://purl.org/dc/elements/1.1/"),
             ("xmlns:fh", "http://purl.org/syndication/history/1.0"),
         ],
@@ -46,6 +54,7 @@ pub fn rss(info: &FeedInfo<'_>, entries: &[Entry]) -> String {
     if info.is_archive() {
         xml.empty("fh:archive", &[]);
     }
+    info.write_note(&mut xml);
     for entry in entries {
         write_item(&mut xml, info.site, entry);
     }
@@ -55,7 +64,10 @@ pub fn rss(info: &FeedInfo<'_>, entries: &[Entry]) -> String {
 }
 
 fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
-    xml.open("item", &[]);
+    match &entry.language {
+        Some(language) => xml.open("item", &[("xml:lang", language)]),
+        None => xml.open("item", &[]),
+    }
     if let Some(title) = &entry.title {
         xml.text("title", &[], title);
     }
@@ -74,16 +86,15 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
     }
     if let Some(licence) = &entry.licence {
         xml.text("dc:rights", &[], licence);
+        if let Some(url) = licence_url(licence) {
+            xml.text("creativeCommons:license", &[], &url);
+        }
     }
     xml.text("description", &[], &escape_html(&entry.summary));
     if let Some(html) = &entry.content_html {
         xml.text("content:encoded", &[], html.as_str());
     }
-    xml.text(
-        "source",
-        &[("url", &blog(site, &entry.member))],
-        &entry.member.name,
-    );
+    xml.text("source", &[("url", &entry.feed_url)], &entry.member.name);
     xml.close("item");
 }
 
@@ -120,7 +131,13 @@ mod tests {
             item.child("content:encoded").text,
             full.content_html.as_ref().unwrap().as_str()
         );
-        assert_eq!(item.child("source").attribute("url"), "https://blog.example/");
+        assert_eq!(
+            item.child("creativeCommons:license").text,
+            "https://creativecommons.org/licenses/by-nc/4.0/"
+        );
+        assert_eq!(item.attribute("xml:lang"), "en");
+        assert_eq!(item.child("source").attribute("url"), "https://blog.example/feed");
+        assert_eq!(channel.child("div").all("p").count(), 3);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(crate) fn info(site: &Site) -> FeedInfo<'_> {
         html_path: "/".to_owned(),
         updated: at("2015-02-08T12:00:00Z"),
         archive: None,
+        withdrawn: Vec::new(),
+        style: Some("/feed.css"),
     }
 }
 
@@ -96,6 +98,7 @@ pub(crate) fn entry(key: &str) -> Entry {
         )),
         author: "An example author".to_owned(),
         member: member("an-example-blog"),
+        feed_url: "https://blog.example/feed".to_owned(),
         also_in: Vec::new(),
         published: at("2015-02-03T09:30:00Z"),
         updated: at("2015-02-04T10:00:00Z"),

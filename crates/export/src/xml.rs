@@ -3,7 +3,7 @@
 
 use model::clean_text;
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::events::{BytesDecl, BytesEnd, BytesPI, BytesStart, BytesText, Event};
 
 /// A document in the making.
 pub(crate) struct Xml(Writer<Vec<u8>>);
@@ -14,6 +14,11 @@ impl Xml {
         let mut xml = Self(Writer::new_with_indent(Vec::new(), b' ', 1));
         xml.write(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
         xml
+    }
+
+    /// `<?target data?>`; the data has no `?>` in it.
+    pub(crate) fn instruction(&mut self, target: &str, data: &str) {
+        self.write(Event::PI(BytesPI::new(format!("{target} {data}"))));
     }
 
     /// `<name attributes>`; [`Xml::close`] belongs to it.

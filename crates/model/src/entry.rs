@@ -24,6 +24,8 @@ pub struct Entry {
     pub author: String,
     /// Whose feed it came by.
     pub member: Member,
+    /// The address of that feed.
+    pub feed_url: String,
     /// The same story in other members' feeds.
     pub also_in: Vec<AlsoIn>,
     /// The feed's date, or `released`.
@@ -55,12 +57,28 @@ pub struct Entry {
 impl Entry {
     /// The title, or the first words of a post without one.
     pub fn heading(&self) -> String {
-        match &self.title {
-            Some(title) => title.clone(),
-            None if self.summary.is_empty() => self.url.clone().unwrap_or_else(|| "Untitled".to_owned()),
-            None => crate::first_words(&self.summary, 10),
-        }
+        heading(self.title.as_deref(), &self.summary, self.url.as_deref())
     }
+}
+
+/// What a post is called: its title, else its first words, else its address.
+pub fn heading(title: Option<&str>, summary: &str, url: Option<&str>) -> String {
+    match title {
+        Some(title) => title.to_owned(),
+        None if summary.is_empty() => url.unwrap_or("Untitled").to_owned(),
+        None => crate::first_words(summary, 10),
+    }
+}
+
+/// An entry that left the Voice: all that is still said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// [`Entry::id`].
+    pub id: String,
+    /// [`Entry::key`].
+    pub key: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// The same story, as it stands in another member's feed.

@@ -10,6 +10,7 @@ mod entry;
 mod feed;
 mod health;
 mod html;
+mod links;
 mod site;
 mod slug;
 mod text;
@@ -20,12 +21,15 @@ mod why;
 pub use address::{link_key, normal_feed_address};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use draft::{EntryDraft, KnownEntry};
-pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource};
+pub use entry::{
+    AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, Withdrawal, heading,
+};
 pub use feed::{
     ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
 };
 pub use health::{Health, HealthState};
 pub use html::SafeHtml;
+pub use links::links_in;
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;
 pub use text::{EXCERPT_WORDS, clean_text, count_words, first_words, reading_minutes};

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, VARY,
+    ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, LINK, VARY,
 };
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
@@ -67,6 +67,11 @@ impl Kind {
         }
     }
 
+    /// Whether it has a stylesheet of its own for browsers.
+    fn is_styled(self) -> bool {
+        matches!(self, Self::Atom | Self::Rss)
+    }
+
     /// Whether scripts of other sites may read it.
     fn is_open(self) -> bool {
         !matches!(self, Self::Page | Self::Notice | Self::Svg | Self::Style)
@@ -83,6 +88,7 @@ pub(crate) struct Document {
     body: String,
     revalidate: bool,
     changed: Option<DateTime<Utc>>,
+    link: Option<HeaderValue>,
 }
 
 impl Document {
@@ -92,7 +98,14 @@ impl Document {
             body,
             revalidate: false,
             changed: None,
+            link: None,
         }
+    }
+
+    /// Says in a `Link` header (RFC 8288) which links it has.
+    pub(crate) fn linked(mut self, link: Option<String>) -> Self {
+        self.link = link.and_then(|link| HeaderValue::try_from(link).ok());
+        self
     }
 
     /// Asks every cache to ask again each time, so that a withdrawal reaches everybody.
@@ -128,6 +141,7 @@ impl Document {
             tag,
             changed: self.changed.unwrap_or(changed),
             revalidate: self.revalidate,
+            link: self.link,
             plain: Bytes::from(self.body),
             encoded: [const { OnceLock::new() }; Encoding::COUNT],
         }
@@ -141,6 +155,7 @@ pub(crate) struct Sealed {
     tag: String,
     changed: DateTime<Utc>,
     revalidate: bool,
+    link: Option<HeaderValue>,
     plain: Bytes,
     encoded: [OnceLock<Bytes>; Encoding::COUNT],
 }
@@ -155,6 +170,7 @@ impl Sealed {
     /// (RFC 9110 section 13.2.2).
     pub(crate) async fn respond(self: &Arc<Self>, asked: &HeaderMap, now: DateTime<Utc>) -> Response<Body> {
         let encoding = negotiate::encoding(asked);
+        let for_browser = self.kind.is_styled() && negotiate::is_browser(asked);
         let modified = self.last_modified(now);
         let mut response = if negotiate::not_modified(asked, &self.tag, modified) {
             let mut response = Response::new(Body::empty());
@@ -163,14 +179,21 @@ impl Sealed {
         } else {
             let mut response = Response::new(Body::from(self.bytes(encoding).await));
             let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind.content_type()));
+            // Browsers show a feed's own type as source text, and XML as its stylesheet says.
+            let content_type = if for_browser {
+                "application/xml; charset=utf-8"
+            } else {
+                self.kind.content_type()
+            };
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             if let Some(name) = encoding.name() {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
             }
             response
         };
         let headers = response.headers_mut();
-        let etag = format!("\"{}{}\"", self.tag, encoding.suffix());
+        let shape = if for_browser { negotiate::FOR_BROWSERS } else { "" };
+        let etag = format!("\"{}{shape}{}\"", self.tag, encoding.suffix());
         headers.insert(ETAG, HeaderValue::from_str(&etag).expect("hex digits and quotes"));
         let modified = negotiate::http_date(modified);
         headers.insert(
@@ -178,7 +201,15 @@ impl Sealed {
             HeaderValue::from_str(&modified).expect("a date is ASCII"),
         );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache_control()));
-        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        let vary = if self.kind.is_styled() {
+            "accept-encoding, accept"
+        } else {
+            "accept-encoding"
+        };
+        headers.insert(VARY, HeaderValue::from_static(vary));
+        if let Some(link) = &self.link {
+            headers.insert(LINK, link.clone());
+        }
         if self.kind.is_open() {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         }

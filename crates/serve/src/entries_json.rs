@@ -97,7 +97,7 @@ async fn changes(asked: &Asked, query: &EntryQuery) -> Made {
     let found = asked.store().changes(since, after, query.limit).await?;
     let items = found.changes.iter().filter_map(|change| match change {
         Change::Entry(entry) => matches(entry, query).then_some(ExportItem::Entry(entry)),
-        Change::Withdrawn { id, key, at } => Some(ExportItem::Withdrawn { id, key, at: *at }),
+        Change::Withdrawn(withdrawal) => Some(ExportItem::Withdrawn(withdrawal)),
     });
     Ok(document(asked, items, found.next))
 }

@@ -11,6 +11,7 @@ use crate::document::{Document, Kind};
 use crate::failure::Failure;
 
 const STYLE: &str = include_str!("../assets/style.css");
+const FEED_STYLE: &str = include_str!("../assets/feed.css");
 const FAVICON: &str = include_str!("../assets/favicon.svg");
 
 /// Crawlers that gather text to train models with, by the names that their makers publish.
@@ -33,18 +34,30 @@ const TRAINING_CRAWLERS: [&str; 14] = [
 
 /// The address of the stylesheet, which changes with its content.
 pub(crate) fn style_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| {
-        let mut path = "/style-".to_owned();
-        for byte in Sha256::digest(STYLE.as_bytes()).iter().take(6) {
-            let _ = write!(path, "{byte:02x}");
-        }
-        path + ".css"
-    });
+    static PATH: LazyLock<String> = LazyLock::new(|| path_of("style", STYLE));
     &PATH
+}
+
+/// The address of the stylesheet with which a browser shows a feed.
+pub(crate) fn feed_style_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| path_of("feed", FEED_STYLE));
+    &PATH
+}
+
+fn path_of(name: &str, style: &str) -> String {
+    let mut path = format!("/{name}-");
+    for byte in Sha256::digest(style.as_bytes()).iter().take(6) {
+        let _ = write!(path, "{byte:02x}");
+    }
+    path + ".css"
 }
 
 pub(crate) async fn style(_: Asked) -> Made {
     Ok(Document::new(Kind::Style, STYLE.to_owned()))
+}
+
+pub(crate) async fn feed_style(_: Asked) -> Made {
+    Ok(Document::new(Kind::Style, FEED_STYLE.to_owned()))
 }
 
 pub(crate) async fn favicon(_: Asked) -> Made {
@@ -102,8 +115,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stylesheet_is_small_and_asks_nobody() {
+    fn the_stylesheets_are_small_and_ask_nobody() {
         assert!(STYLE.len() < 26 * 1024, "{} bytes", STYLE.len());
-        assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
+        for style in [STYLE, FEED_STYLE] {
+            assert!(!style.contains("url(") && !style.contains("@import"));
+        }
     }
 }

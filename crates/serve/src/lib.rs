@@ -18,6 +18,8 @@ mod document;
 mod entries_json;
 mod examples;
 mod failure;
+#[cfg(test)]
+mod feed_tests;
 mod feeds;
 mod fixed;
 mod form;

@@ -95,6 +95,12 @@ pub(crate) fn prefers_json(headers: &HeaderMap) -> bool {
     json > quality(&["text/html", "application/xhtml+xml"]).unwrap_or(0)
 }
 
+/// Whether the asker is a browser that opens an address: it wants a page above all, and knows no feeds.
+pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
+    let says = |media: &str| values(headers, &ACCEPT).any(|value| value.starts_with(media));
+    says("text/html") && !says("application/atom+xml") && !says("application/rss+xml")
+}
+
 /// Whether the asker has the document with this tag (without quotes and encoding) and this date already.
 /// `If-None-Match` is compared weakly and across encodings; `If-Modified-Since` counts only without it.
 pub(crate) fn not_modified(headers: &HeaderMap, tag: &str, modified: DateTime<Utc>) -> bool {
@@ -113,7 +119,11 @@ pub(crate) fn not_modified(headers: &HeaderMap, tag: &str, modified: DateTime<Ut
         .is_some_and(|since| modified <= since)
 }
 
+/// What the tag of a feed ends in, before its encoding, where it is sent to a browser.
+pub(crate) const FOR_BROWSERS: &str = "-xml";
+
 fn is_suffix(text: &str) -> bool {
+    let text = text.strip_prefix(FOR_BROWSERS).unwrap_or(text);
     text.is_empty()
         || Encoding::PREFERRED
             .iter()
@@ -188,6 +198,8 @@ mod tests {
             ("\"abc\"", true),
             ("W/\"abc\"", true),
             ("\"x\", \"abc-gzip\"", true),
+            ("\"abc-xml\"", true),
+            ("\"abc-xml-br\"", true),
             ("*", true),
             ("\"abcd\"", false),
             ("abc", false),
@@ -229,6 +241,19 @@ mod tests {
             ("*/*", false),
         ] {
             assert_eq!(prefers_json(&headers(&ACCEPT, &[sent])), json, "{sent}");
+        }
+        for (sent, browser) in [
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                true,
+            ),
+            (
+                "application/atom+xml, application/xml;q=0.9, text/html;q=0.8",
+                false,
+            ),
+            ("*/*", false),
+        ] {
+            assert_eq!(is_browser(&headers(&ACCEPT, &[sent])), browser, "{sent}");
         }
     }
 }

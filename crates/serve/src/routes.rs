@@ -37,6 +37,10 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         )
         .route("/opml", kept(NONE, feeds::opml))
         .route("/archive/{page}", kept(NONE, feeds::archive))
+        .route(
+            "/members/{slug}/archive/{page}",
+            kept(NONE, feeds::archive_of_member),
+        )
         .route("/search", kept(pages::SEARCH_PARAMETERS, pages::search))
         .route("/digest", fresh(digests::ISSUES_PARAMETERS, digests::issues))
         .route("/digest/latest.json", fresh(NONE, digests::latest))
@@ -56,6 +60,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/.well-known/security.txt", fresh(NONE, fixed::security))
         .route("/favicon.svg", kept(NONE, fixed::favicon))
         .route(fixed::style_path(), kept(NONE, fixed::style))
+        .route(fixed::feed_style_path(), kept(NONE, fixed::feed_style))
         .route("/readyz", get(health::ready))
         .merge(of_a_fetcher());
     for format in Format::ALL {

@@ -1,6 +1,7 @@
 //! What changed for readers: the revision of the whole site, and the order of changes.
 
 use chrono::{DateTime, Utc};
+use model::Withdrawal;
 
 use crate::db::Transaction;
 use crate::entries::complete;
@@ -22,6 +23,13 @@ const CHANGES: &str = concat!(
     entry_joins!(),
     " AND e.arrival IS NOT NULL AND (e.changed_at, e.id) > ($1, $2) ORDER BY e.changed_at, e.id LIMIT $3"
 );
+
+/// The last to leave first.
+const WITHDRAWN: &str = "SELECT e.uri, e.key, e.withdrawn_at, e.changed_at FROM entries e
+    WHERE e.shown = FALSE AND e.arrival IS NOT NULL ORDER BY e.changed_at DESC, e.id DESC LIMIT $1";
+const WITHDRAWN_OF_MEMBER: &str = "SELECT e.uri, e.key, e.withdrawn_at, e.changed_at FROM entries e
+    WHERE e.shown = FALSE AND e.arrival IS NOT NULL AND +e.member_id = (SELECT m.id FROM members m WHERE m.slug = $2)
+    ORDER BY e.changed_at DESC, e.id DESC LIMIT $1";
 
 const FIRST_SUCCESS: &str = "SELECT first_success_at FROM site_state";
 
@@ -74,15 +82,25 @@ impl Store {
                 if shown {
                     Change::Entry(Box::new(entry))
                 } else {
-                    Change::Withdrawn {
+                    Change::Withdrawn(Withdrawal {
                         at: withdrawn_at.unwrap_or(entry.changed),
                         id: entry.id,
                         key: entry.key,
-                    }
+                    })
                 }
             })
             .collect();
         Ok(ChangePage { changes, next })
+    }
+
+    /// The last `limit` entries to leave the Voice, or to leave a member's part of it, the latest first.
+    pub async fn withdrawals(&self, member: Option<&str>, limit: u32) -> Result<Vec<Withdrawal>, StoreError> {
+        let sql = match member {
+            None => Sql::new(WITHDRAWN).bind(limit),
+            Some(slug) => Sql::new(WITHDRAWN_OF_MEMBER).bind(limit).bind(slug),
+        };
+        let rows = sql.fetch_all(self.readers()).await?;
+        rows.iter().map(rows::withdrawal).collect()
     }
 
     /// The first poll stored in this database that gave a feed.
@@ -144,7 +162,7 @@ mod tests {
             .iter()
             .map(|change| match change {
                 Change::Entry(entry) => entry.key.trim_end_matches('x'),
-                Change::Withdrawn { key, .. } => key.trim_end_matches('x'),
+                Change::Withdrawn(withdrawal) => withdrawal.key.trim_end_matches('x'),
             })
             .collect()
     }
@@ -192,8 +210,12 @@ mod tests {
         assert_eq!(keys(&page), ["one"]);
         let page = store.changes(now(), page.next, 1).await.unwrap();
         assert_eq!((keys(&page), page.next), (vec!["two"], None));
-        assert!(matches!(&page.changes[0], Change::Withdrawn { id, at, .. }
-            if id.starts_with("tag:voice.example.org,2026:two") && *at == minutes(30)));
+        let left = store.withdrawals(None, 9).await.unwrap();
+        assert_eq!(left, store.withdrawals(Some("ada"), 9).await.unwrap());
+        assert!(left.len() == 1 && store.withdrawals(Some("ben"), 9).await.unwrap().is_empty());
+        assert_eq!(page.changes[0], Change::Withdrawn(left[0].clone()));
+        assert!(matches!(&page.changes[0], Change::Withdrawn(withdrawal)
+            if withdrawal.id.starts_with("tag:voice.example.org,2026:two") && withdrawal.at == minutes(30)));
     }
 
     #[tokio::test]
@@ -267,10 +289,16 @@ mod tests {
     #[tokio::test]
     async fn walk_their_index() {
         let store = testing::sqlite().await;
-        let plan = plan(&store, CHANGES.to_owned()).await;
-        assert!(
-            plan.starts_with("SEARCH e USING INDEX entries_changed") && !plan.contains("TEMP B-TREE"),
-            "{plan}"
-        );
+        for (sql, index) in [
+            (CHANGES, "SEARCH e USING INDEX entries_changed"),
+            (WITHDRAWN, "SCAN e USING INDEX entries_left"),
+            (WITHDRAWN_OF_MEMBER, "SCAN e USING INDEX entries_left"),
+        ] {
+            let plan = plan(&store, sql.to_owned()).await;
+            assert!(
+                plan.starts_with(index) && !plan.contains("TEMP B-TREE"),
+                "{sql}\n{plan}"
+            );
+        }
     }
 }

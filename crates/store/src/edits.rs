@@ -12,12 +12,13 @@ use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::entries::{Write, touch};
 use crate::labels::{self, labels_of};
+use crate::links::{self, Link, links_of};
 use crate::record::ChangedEntry;
 use crate::rows::{Fields, json, millis};
 use crate::sql::Sql;
 use crate::topics;
 
-const BEFORE: &str = "SELECT e.id, e.link, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
+const BEFORE: &str = "SELECT e.id, e.link, e.link_key, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
         e.arrived_at = f.first_success_at AS back_catalogue, f.content = 'full' AS whole, e.language, e.words, e.title,
         e.author, e.image_url, e.image_alt, e.licence, e.hashtags, e.categories, e.topics, e.summary,
         e.content_html
@@ -51,6 +52,7 @@ struct Before {
     back_catalogue: bool,
     /// The same, in the form of a draft: only what readers see of it is filled in.
     draft: EntryDraft,
+    links: Vec<Link>,
 }
 
 /// Rewrites what changed and tells how many changed in substance. An entry of another feed, or one that was
@@ -93,6 +95,7 @@ async fn before(
     let mut fields = Fields::of("entries", &row);
     let _id: i64 = fields.take()?;
     let link = fields.take()?;
+    let link_key: Option<String> = fields.take()?;
     let shown = fields.take()?;
     let arrival = fields.take()?;
     let duplicate_of = fields.take()?;
@@ -115,9 +118,10 @@ async fn before(
     draft.categories = fields.json()?;
     draft.topics = fields.json()?;
     draft.summary = fields.take()?;
-    let content_html = fields.safe_html()?;
+    let content_html = fields.safe_html()?.unwrap_or_default();
+    let links = links_of(&content_html, link_key.as_deref());
     if whole {
-        draft.content_html = content_html.unwrap_or_default();
+        draft.content_html = content_html;
     }
     Ok(Some(Before {
         link,
@@ -128,6 +132,7 @@ async fn before(
         released_at,
         back_catalogue,
         draft,
+        links,
     }))
 }
 
@@ -203,6 +208,12 @@ async fn rewrite_one(
         .execute(&mut *transaction)
         .await?;
     revision.visible |= visible;
+    let links = links_of(&draft.content_html, draft.link_key.as_deref());
+    if links != before.links {
+        // The pages of those whom it answers change with it, also where readers see only its first words.
+        revision.visible |= shown;
+        links::replace(transaction, changed.id, links).await?;
+    }
     if let Some(story) = duplicate_of.filter(|_| before.duplicate_of.is_none() || before.link != draft.link) {
         touch(transaction, story, revision).await?;
     }
@@ -377,7 +388,7 @@ mod tests {
                 .is_empty()
         );
         assert!(store.topic_counts().await.unwrap().is_empty());
-        assert!(store.archive(1).await.unwrap().is_empty());
+        assert!(store.archive(None, 1).await.unwrap().entries.is_empty());
         assert!(store.entries_after(None, 10).await.unwrap().0.is_empty());
         assert!(store.known_entries(ada.id).await.unwrap()[0].withdrawn);
     }
@@ -438,7 +449,7 @@ mod tests {
         )
         .await;
         assert_eq!(found(&store, &tagged[1]).await.released, minutes(5));
-        assert_eq!(store.arrivals().await.unwrap(), 2);
+        assert_eq!(store.arrivals(None).await.unwrap(), 2);
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use model::{AlsoIn, Entry, KnownEntry};
 use crate::changes::NextRevision;
 use crate::db::{Pool, Transaction};
 use crate::labels::{Label, labels_of};
+use crate::links::{self, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, json, millis};
@@ -392,6 +393,7 @@ async fn add_some(
     }
 
     let mut added = Vec::with_capacity(ids.len());
+    let mut found = Vec::with_capacity(ids.len());
     for placed in &placed {
         let Some(&id) = ids.get(&placed.key) else { continue };
         let Addition { write, new } = placed.addition;
@@ -401,8 +403,13 @@ async fn add_some(
             labels.extend(labels_of(&new.draft, placed.river_at, id));
             revision.visible = true;
         }
+        found.push((
+            id,
+            links_of(&new.draft.content_html, new.draft.link_key.as_deref()),
+        ));
         added.push(write.feed_id);
     }
+    links::add(transaction, &found).await?;
     Ok(added)
 }
 
@@ -519,6 +526,7 @@ mod tests {
             content_html: None,
             author: "A guest".to_owned(),
             member: ada.member.clone(),
+            feed_url: ada.url.to_string(),
             also_in: Vec::new(),
             published: minutes(-60),
             updated: minutes(-30),
@@ -564,7 +572,7 @@ mod tests {
         assert_eq!(store.revision().await.unwrap(), before);
         assert_eq!(
             (
-                store.arrivals().await.unwrap(),
+                store.arrivals(None).await.unwrap(),
                 reread(&store, &ada).await.entries
             ),
             (2, 2)
@@ -645,7 +653,7 @@ mod tests {
             ([ben_has_it].as_slice(), minutes(1))
         );
         assert_eq!(store.entry("bensxxxxxxxx").await.unwrap(), EntryLookup::Unknown);
-        assert_eq!(store.arrivals().await.unwrap(), 2);
+        assert_eq!(store.arrivals(None).await.unwrap(), 2);
         assert_eq!(store.topic_counts().await.unwrap()[0].entries, 1);
 
         // An edit of the copy stays a copy.

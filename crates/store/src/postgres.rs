@@ -43,6 +43,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0004_topics.sql"),
     ),
     (
+        5,
+        "entry links",
+        include_str!("../../../migrations/postgres/0005_entry_links.sql"),
+    ),
+    (
         7,
         "membership",
         include_str!("../../../migrations/postgres/0007_membership.sql"),
@@ -51,6 +56,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         8,
         "moderation",
         include_str!("../../../migrations/postgres/0008_moderation.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/postgres/0010_outputs.sql"),
     ),
     (
         11,
@@ -77,10 +87,11 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` would leave dead rows' bytes in place.
-const REWRITE_TABLES: [&str; 9] = [
+const REWRITE_TABLES: [&str; 10] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
+    "VACUUM (FULL) entry_links",
     "VACUUM (FULL) topic_disputes",
     "VACUUM (FULL) feeds",
     "VACUUM (FULL) feed_aliases",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use model::{Entry, Feed, Member};
+use model::{Entry, Feed, Member, Withdrawal};
 
 /// Which entries, in which part of the river. Conditions add up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,14 +117,16 @@ pub enum Change {
     /// New or edited.
     Entry(Box<Entry>),
     /// Withdrawn.
-    Withdrawn {
-        /// The entry's `tag:` identifier.
-        id: String,
-        /// Its key.
-        key: String,
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Withdrawn(Withdrawal),
+}
+
+/// One document of an archive: a hundred arrivals, the newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArchivePage {
+    /// Those that are shown.
+    pub entries: Vec<Entry>,
+    /// Those that left.
+    pub withdrawn: Vec<Withdrawal>,
 }
 
 /// Changes in order, and where to go on.

@@ -5,12 +5,12 @@
 //! entries neither shift nor double anything.
 
 use chrono::{DateTime, Utc};
-use model::Entry;
+use model::{Entry, Withdrawal};
 
 use crate::db::Pool;
 use crate::entries::complete;
 use crate::labels::LabelKind;
-use crate::query::{EntryPage, EntryQuery, RiverEdge, RiverPosition};
+use crate::query::{ArchivePage, EntryPage, EntryQuery, RiverEdge, RiverPosition};
 use crate::rows::{self, EntryRow, entry_columns, entry_joins, millis};
 use crate::search::Terms;
 use crate::sql::Sql;
@@ -32,9 +32,20 @@ const ARCHIVE: &str = concat!(
     entry_columns!(),
     " FROM entries e",
     entry_joins!(),
-    " AND e.shown = TRUE AND e.arrival > $1 AND e.arrival <= $2 ORDER BY e.arrival DESC"
+    " AND e.arrival > $1 AND e.arrival <= $2 ORDER BY e.arrival DESC"
+);
+const ARCHIVE_OF_MEMBER: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM (SELECT x.id FROM entries x WHERE x.arrival IS NOT NULL
+        AND x.member_id = (SELECT o.id FROM members o WHERE o.slug = $1) ORDER BY x.arrival LIMIT $2 OFFSET $3) p
+    CROSS JOIN entries e",
+    entry_joins!(),
+    " AND e.id = p.id ORDER BY e.arrival DESC"
 );
 const ARRIVALS: &str = "SELECT arrivals FROM site_state";
+const ARRIVALS_OF_MEMBER: &str = "SELECT COUNT(*) FROM entries e
+    WHERE e.arrival IS NOT NULL AND e.member_id = (SELECT m.id FROM members m WHERE m.slug = $1)";
 
 const IN_TURN: &str = concat!(
     "SELECT ",
@@ -141,27 +152,39 @@ impl Store {
         .await
     }
 
-    /// The entries of the `page`th hundred of arrivals (1 is the oldest; RFC 5005 section 4), the newest arrival
-    /// first. Only a withdrawal changes a full hundred.
-    pub async fn archive(&self, page: u32) -> Result<Vec<Entry>, StoreError> {
+    /// The `page`th hundred of arrivals, of all or of a member's (1 is the oldest; RFC 5005 section 4). Only a
+    /// withdrawal changes a full hundred.
+    pub async fn archive(&self, member: Option<&str>, page: u32) -> Result<ArchivePage, StoreError> {
         let end = i64::from(page) * ARCHIVE_PAGE;
-        let rows = Sql::new(ARCHIVE)
-            .bind(end - ARCHIVE_PAGE)
-            .bind(end)
-            .fetch_all(self.readers())
-            .await?;
-        complete(
-            self.readers(),
-            rows.iter().map(rows::entry).collect::<Result<_, _>>()?,
-        )
-        .await
+        let start = end - ARCHIVE_PAGE;
+        let sql = match member {
+            None => Sql::new(ARCHIVE).bind(start).bind(end),
+            Some(slug) => Sql::new(ARCHIVE_OF_MEMBER)
+                .bind(slug)
+                .bind(ARCHIVE_PAGE)
+                .bind(start.max(0)),
+        };
+        let rows = sql.fetch_all(self.readers()).await?;
+        let rows: Vec<EntryRow> = rows.iter().map(rows::entry).collect::<Result<_, _>>()?;
+        let (shown, left): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.shown);
+        let withdrawn = left.into_iter().map(|row| Withdrawal {
+            at: row.withdrawn_at.unwrap_or(row.entry.changed),
+            id: row.entry.id,
+            key: row.entry.key,
+        });
+        Ok(ArchivePage {
+            withdrawn: withdrawn.collect(),
+            entries: complete(self.readers(), shown).await?,
+        })
     }
 
-    /// How many entries have ever been shown: the number of the last arrival.
-    pub async fn arrivals(&self) -> Result<u64, StoreError> {
-        let arrivals: i64 = Sql::new(ARRIVALS)
-            .fetch_value("site_state", self.readers())
-            .await?;
+    /// How many entries have ever been shown, of all or of a member's.
+    pub async fn arrivals(&self, member: Option<&str>) -> Result<u64, StoreError> {
+        let sql = match member {
+            None => Sql::new(ARRIVALS),
+            Some(slug) => Sql::new(ARRIVALS_OF_MEMBER).bind(slug),
+        };
+        let arrivals: i64 = sql.fetch_value("site_state", self.readers()).await?;
         Ok(arrivals as u64)
     }
 
@@ -606,8 +629,8 @@ mod tests {
         let published = store.entries_published(minutes(-3), minutes(-1)).await.unwrap();
         assert_eq!(titles(&published), ["entry003", "entry002"]);
 
-        assert_eq!(store.arrivals().await.unwrap(), 204);
-        let first = store.archive(1).await.unwrap();
+        assert_eq!(store.arrivals(None).await.unwrap(), 204);
+        let first = store.archive(None, 1).await.unwrap().entries;
         let (newest, oldest) = (first.first().unwrap(), first.last().unwrap());
         assert_eq!(first.len(), 100);
         assert_eq!(
@@ -615,10 +638,13 @@ mod tests {
             ["entry104", "entry204"]
         );
         assert_eq!(
-            titles(&store.archive(3).await.unwrap()),
+            titles(&store.archive(None, 3).await.unwrap().entries),
             ["entry000", "entry001", "entry002", "entry003"]
         );
-        assert!(store.archive(0).await.unwrap().is_empty() && store.archive(4).await.unwrap().is_empty());
+        for page in [0, 4] {
+            let empty = store.archive(None, page).await.unwrap();
+            assert!(empty.entries.is_empty() && empty.withdrawn.is_empty());
+        }
 
         let (mut seen, mut after) = (0, None);
         loop {
@@ -630,6 +656,33 @@ mod tests {
             }
         }
         assert_eq!(seen, 204);
+    }
+
+    #[tokio::test]
+    async fn a_members_archive_keeps_its_pages_when_something_leaves() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ben = feed(&store, "https://ben.example.org/feed", "Ben").await;
+        let entries = |name: &str, count| {
+            (0..count)
+                .map(|number| {
+                    Sample::new(&format!("{name}{number:03}"))
+                        .at(minutes(-number))
+                        .entry()
+                })
+                .collect::<Vec<_>>()
+        };
+        record(&store, &ben, entries("ben", 30)).await;
+        record(&store, &ada, entries("ada", 120)).await;
+        assert_eq!(store.arrivals(Some("ada")).await.unwrap(), 120);
+        testing::withdraw(&store, "ada110").await;
+        let first = store.archive(Some("ada"), 1).await.unwrap();
+        assert_eq!((first.entries.len(), first.withdrawn.len()), (99, 1));
+        assert_eq!(first.withdrawn, store.withdrawals(Some("ada"), 9).await.unwrap());
+        let second = store.archive(Some("ada"), 2).await.unwrap();
+        assert_eq!((second.entries.len(), second.withdrawn.len()), (20, 0));
+        assert_eq!(titles(&second.entries[..1]), ["ada000"]);
+        assert_eq!(store.arrivals(Some("nobody")).await.unwrap(), 0);
     }
 
     #[tokio::test]
@@ -723,6 +776,10 @@ mod tests {
         for (sql, index) in [
             (PUBLISHED, "SEARCH e USING INDEX entries_published"),
             (ARCHIVE, "SEARCH e USING INDEX entries_by_arrival"),
+            (
+                ARRIVALS_OF_MEMBER,
+                "SEARCH e USING COVERING INDEX entries_arrived_of_member",
+            ),
             (IN_TURN, "SEARCH e USING INTEGER PRIMARY KEY"),
         ] {
             let plan = plan(&store, sql.to_owned()).await;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators, Why};
+use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators, Why, Withdrawal};
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
@@ -195,7 +195,7 @@ macro_rules! entry_columns {
          CASE WHEN f.content = 'full' THEN e.content_html END AS content_html, e.author, e.published_at, \
          e.updated_at, e.released_at, e.arrived_at, e.language, e.words, e.topics, e.hashtags, e.categories, \
          e.image_url, e.image_alt, COALESCE(f.licence, e.licence) AS licence, e.changed_at, \
-         m.slug, m.name, m.organisation, m.url, m.kind"
+         f.url AS feed_url, m.slug, m.name, m.organisation, m.url, m.kind"
     };
 }
 pub(crate) use entry_columns;
@@ -236,6 +236,7 @@ pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
     let image_alt = fields.take()?;
     let licence = fields.take()?;
     let changed = fields.at()?;
+    let feed_url = fields.take()?;
     let member = fields.member()?;
     let entry = Entry {
         key,
@@ -246,6 +247,7 @@ pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
         content_html: content_html.filter(|_| content == ContentChoice::Full),
         author: author.unwrap_or_else(|| member.name.clone()),
         member,
+        feed_url,
         also_in: Vec::new(),
         published,
         updated,
@@ -266,6 +268,18 @@ pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
         shown,
         withdrawn_at,
         entry,
+    })
+}
+
+/// Decodes the identity of what left: id, key, when it was withdrawn, when it changed.
+pub(crate) fn withdrawal(row: &Row) -> Result<Withdrawal, StoreError> {
+    let mut fields = Fields::of("entries", row);
+    let (id, key) = (fields.take()?, fields.take()?);
+    let (withdrawn_at, changed) = (fields.at_optional()?, fields.at()?);
+    Ok(Withdrawal {
+        id,
+        key,
+        at: withdrawn_at.unwrap_or(changed),
     })
 }
 

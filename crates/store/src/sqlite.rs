@@ -44,6 +44,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0004_topics.sql"),
     ),
     (
+        5,
+        "entry links",
+        include_str!("../../../migrations/sqlite/0005_entry_links.sql"),
+    ),
+    (
         7,
         "membership",
         include_str!("../../../migrations/sqlite/0007_membership.sql"),
@@ -52,6 +57,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         8,
         "moderation",
         include_str!("../../../migrations/sqlite/0008_moderation.sql"),
+    ),
+    (
+        10,
+        "outputs",
+        include_str!("../../../migrations/sqlite/0010_outputs.sql"),
     ),
     (
         11,

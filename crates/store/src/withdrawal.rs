@@ -55,7 +55,8 @@ const ERASE: &str = "UPDATE entries SET shown = FALSE, duplicate_of = NULL, with
         image_alt = NULL, licence = NULL, source_url = NULL, hashtags = '[]', categories = '[]', topics = '[]',
         summary = '', content_html = '', text = ''
     WHERE id = $1";
-const OF_ENTRY: [&str; 2] = [
+const OF_ENTRY: [&str; 3] = [
+    "DELETE FROM entry_links WHERE entry_id = $1",
     "DELETE FROM topic_decisions WHERE entry_id = $1",
     "DELETE FROM topic_disputes WHERE entry_id = $1",
 ];
@@ -596,7 +597,9 @@ mod tests {
                 draft.author = Some(MARKER.to_owned());
                 draft.summary = MARKER.to_owned();
                 draft.categories = vec![MARKER.to_owned()];
-                draft.content_html = model::SafeHtml::vouched(format!("<p>{MARKER}</p>").repeat(300));
+                draft.content_html = model::SafeHtml::vouched(
+                    format!("<p><a href=\"https://example.com/{MARKER}\">{MARKER}</a></p>").repeat(300),
+                );
                 draft.link = Some(format!("https://ada.example.org/{MARKER}/{name}"));
                 draft.link_key = Some(format!("ada.example.org/{MARKER}/{name}"));
                 draft.image = Some(model::Image {

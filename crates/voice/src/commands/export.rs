@@ -36,6 +36,8 @@ pub(crate) async fn run(options: &Options, arguments: &ExportArguments) -> anyho
                 html_path: "/".to_owned(),
                 updated: store.revision().await?.changed_at,
                 archive: None,
+                withdrawn: Vec::new(),
+                style: None,
             });
             each_batch(&store, |entries| {
                 for entry in entries {
