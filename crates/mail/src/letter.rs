@@ -36,7 +36,9 @@ pub(crate) fn letter(mail: &Mail, site: &Site) -> Letter {
         ),
         NoticeKind::Registered => (
             format!("Your blog waits for a moderator of {title}"),
-            format!("You asked to join {title} with this feed:\n\n{feed}\n\nNothing of it is shown until a moderator has looked at it. You will hear from us.\n\n{own_page}"),
+            format!(
+                "You asked to join {title} with this feed:\n\n{feed}\n\nNothing of it is shown until a moderator has looked at it. You will hear from us.\n\n{own_page}"
+            ),
         ),
         NoticeKind::Approved => (
             format!("Your blog is in {title}"),
@@ -71,12 +73,18 @@ pub(crate) fn letter(mail: &Mail, site: &Site) -> Letter {
     let unsubscribe = (mail.kind != NoticeKind::Confirm)
         .then(|| site.absolute(&format!("/unsubscribe/{}", mail.unsubscribe)));
     let foot = match &unsubscribe {
-        Some(address) => format!("\n\nTo get no more of these mails, open this page and press its button:\n{address}"),
+        Some(address) => {
+            format!("\n\nTo get no more of these mails, open this page and press its button:\n{address}")
+        }
         None => String::new(),
     };
     Letter {
         subject: one_line(&subject),
-        text: format!("Hello {},\n\n{body}{foot}\n\n-- \n{title}\n{}\n", one_line(&mail.name), site.url),
+        text: format!(
+            "Hello {},\n\n{body}{foot}\n\n-- \n{title}\n{}\n",
+            one_line(&mail.name),
+            site.url
+        ),
         unsubscribe,
     }
 }
@@ -143,7 +151,10 @@ mod tests {
             assert!(said.contains("https://ann.example/feed"), "{said}");
             assert_eq!(
                 letter.unsubscribe,
-                Some(format!("https://voice.example.org/unsubscribe/{}", "u".repeat(64)))
+                Some(format!(
+                    "https://voice.example.org/unsubscribe/{}",
+                    "u".repeat(64)
+                ))
             );
             assert!(!letter.text.contains(&"c".repeat(64)));
             assert!(letter.text.starts_with("Hello Ann Bcc: evil@example.org,"));
@@ -153,7 +164,11 @@ mod tests {
     #[test]
     fn the_first_mail_asks_and_nothing_else() {
         let letter = letter(&mail(NoticeKind::Confirm), &site());
-        assert!(letter.text.contains(&format!("https://voice.example.org/confirm/{}", "c".repeat(64))));
+        assert!(
+            letter
+                .text
+                .contains(&format!("https://voice.example.org/confirm/{}", "c".repeat(64)))
+        );
         assert_eq!(letter.unsubscribe, None);
         assert!(!letter.text.contains(&"u".repeat(64)));
     }

@@ -73,7 +73,11 @@ impl PostOffice {
     ///
     /// # Errors
     /// [`MailError`]
-    pub fn new(store: Store, clock: Arc<dyn Clock>, settings: Option<SmtpSettings>) -> Result<Self, MailError> {
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        settings: Option<SmtpSettings>,
+    ) -> Result<Self, MailError> {
         let server = settings.map(|settings| Server::new(&settings)).transpose()?;
         Ok(Self { store, clock, server })
     }
@@ -131,7 +135,9 @@ impl PostOffice {
                         Trouble::Refused(why) => {
                             tracing::warn!(notice = mail.id, kind = ?mail.kind, why, "a mail was refused");
                             // Said once for all: what is refused for good stays refused.
-                            self.store.mail_failed(&mail, self.clock.now() + TimeDelta::days(30)).await?;
+                            self.store
+                                .mail_failed(&mail, self.clock.now() + TimeDelta::days(30))
+                                .await?;
                         }
                         trouble => return Err(trouble),
                     }
@@ -221,8 +227,16 @@ fn message(
     site: &Site,
 ) -> Result<Message, Box<dyn std::error::Error + Send + Sync>> {
     let mut message = Message::builder()
-        .message_id(Some(format!("<notice-{}-{}@{}>", mail.id, &mail.unsubscribe[..16.min(mail.unsubscribe.len())], site.host())))
-        .from(lettre::message::Mailbox::new(Some(site.title.clone()), from.clone()))
+        .message_id(Some(format!(
+            "<notice-{}-{}@{}>",
+            mail.id,
+            &mail.unsubscribe[..16.min(mail.unsubscribe.len())],
+            site.host()
+        )))
+        .from(lettre::message::Mailbox::new(
+            Some(site.title.clone()),
+            from.clone(),
+        ))
         .to(lettre::message::Mailbox::new(None, mail.address.parse()?))
         .subject(letter.subject.clone())
         .header(AutoSubmitted)

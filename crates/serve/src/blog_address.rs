@@ -27,14 +27,19 @@ pub(crate) fn read(text: &str) -> Result<Vec<Url>, &'static str> {
     }
     let has_scheme = text.contains("://");
     if !has_scheme && text.contains('@') && !text.contains('/') {
-        return Err("That is an e-mail address; enter the address of your blog, such as https://example.org/blog");
+        return Err(
+            "That is an e-mail address; enter the address of your blog, such as https://example.org/blog",
+        );
     }
     let candidates = if has_scheme {
         vec![text.to_owned()]
     } else {
         vec![format!("https://{text}"), format!("http://{text}")]
     };
-    let urls: Vec<Url> = candidates.iter().filter_map(|text| Url::parse(text).ok()).collect();
+    let urls: Vec<Url> = candidates
+        .iter()
+        .filter_map(|text| Url::parse(text).ok())
+        .collect();
     let Some(first) = urls.first() else {
         return Err("That cannot be read as an address; enter one such as https://example.org/blog");
     };
@@ -140,7 +145,11 @@ mod tests {
         let spelt = spellings(&Url::parse("https://example.org/feed").unwrap());
         let spelt: Vec<&str> = spelt.iter().map(Url::as_str).collect();
         assert_eq!(spelt.len(), 8);
-        for other in ["http://www.example.org/feed/", "https://example.org/feed/", "http://example.org/feed"] {
+        for other in [
+            "http://www.example.org/feed/",
+            "https://example.org/feed/",
+            "http://example.org/feed",
+        ] {
             assert!(spelt.contains(&other), "{other} {spelt:?}");
         }
         assert!(spellings(&Url::parse("http://127.0.0.1:1/").unwrap()).len() >= 2);

@@ -32,12 +32,16 @@ mod negotiate;
 mod notices;
 mod pages;
 mod parameters;
+#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod private;
+#[cfg(test)]
+mod register_tests;
 mod routes;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
 
 pub use app::{App, DueAt, NextDigestClose, router};

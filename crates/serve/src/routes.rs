@@ -47,7 +47,8 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/digest/{week}", fresh(digests::PARAMETERS, digests::week))
         .route(
             "/register",
-            private(pages::REGISTER_PARAMETERS, pages::register).merge(posted(NONE, pages::take_registration)),
+            private(pages::REGISTER_PARAMETERS, pages::register)
+                .merge(posted(NONE, pages::take_registration)),
         )
         .route("/about", kept(NONE, pages::about))
         .route("/feeds", kept(NONE, pages::feeds))

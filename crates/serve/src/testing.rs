@@ -7,8 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
-use fetch::{FetchConfig, Fetcher};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use fetch::{FetchConfig, Fetcher};
 use http_body_util::BodyExt;
 use model::{
     ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
@@ -231,7 +231,13 @@ fn looker(store: &Store, clock: &Arc<FixedClock>) -> Arc<Looker> {
         concurrency: 8,
         per_host: 8,
     };
-    let poller = Poller::new(store.clone(), fetcher, Arc::clone(clock) as _, Arc::new(site()), settings);
+    let poller = Poller::new(
+        store.clone(),
+        fetcher,
+        Arc::clone(clock) as _,
+        Arc::new(site()),
+        settings,
+    );
     Arc::new(Looker::new(watch::channel(Arc::new(poller)).1))
 }
 
@@ -301,18 +307,30 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(Body::empty()).unwrap())
-            .await
-            .unwrap();
+        self.answer(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
         }
+    }
+
+    /// Sends a form.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin");
+        self.answer(request.body(Body::from(form)).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

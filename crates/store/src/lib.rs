@@ -29,15 +29,16 @@ mod entries;
 mod error;
 mod feeds;
 mod hosts;
+mod known;
 mod labels;
 mod leases;
-mod known;
 mod left_out;
 mod links;
 mod members;
 mod membership;
 mod merge;
 mod notices;
+mod own_posts;
 mod polls;
 mod postgres;
 mod query;
@@ -75,6 +76,7 @@ pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
 pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
+pub use own_posts::{OwnPost, Verdict};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,

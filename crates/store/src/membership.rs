@@ -245,11 +245,9 @@ impl Store {
         let mut transaction = self.begin().await?;
         if let Some((member, feed, status)) = known_feed(&mut transaction, &registration.feed.url).await? {
             let again = match secret {
-                Some(secret) if status == FeedStatus::Pending => {
-                    link_of(&mut transaction, secret.reveal())
-                        .await?
-                        .is_some_and(|link| link.member == member)
-                }
+                Some(secret) if status == FeedStatus::Pending => link_of(&mut transaction, secret.reveal())
+                    .await?
+                    .is_some_and(|link| link.member == member),
                 _ => false,
             };
             return Ok(if again {

@@ -7,7 +7,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::rows::{Fields, millis};
-use crate::secrets::Secret;
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
@@ -174,7 +173,10 @@ impl Store {
             .await?;
         if untold {
             let mut transaction = self.begin().await?;
-            Sql::new(TELL_DECISIONS).bind(since).execute(&mut transaction).await?;
+            Sql::new(TELL_DECISIONS)
+                .bind(since)
+                .execute(&mut transaction)
+                .await?;
             transaction.commit().await?;
         }
         Ok(())
@@ -347,7 +349,8 @@ impl Store {
     /// Forgets addresses that nobody confirmed in seven days, and the codes that were sent to them.
     pub async fn forget_what_nobody_confirmed(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.forget_unconfirmed_emails(now).await?;
-        self.erase(Sql::new(FORGET_SECRETS).bind(millis(now - NEWS))).await
+        self.erase(Sql::new(FORGET_SECRETS).bind(millis(now - NEWS)))
+            .await
     }
 
     /// Whether mail goes to the address that this ends mail to.

@@ -29,7 +29,10 @@ impl Secret {
 
     /// One that was given out before and comes back, such as from a form; `None` if it never was one.
     pub fn read(text: &str) -> Option<Self> {
-        let is_secret = text.len() == 64 && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+        let is_secret = text.len() == 64
+            && text
+                .bytes()
+                .all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
         is_secret.then(|| Self(text.to_owned()))
     }
 

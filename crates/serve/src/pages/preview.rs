@@ -104,7 +104,11 @@ impl PreviewPost {
     fn of(entry: &EntryDraft, site: &Site) -> Self {
         let heading = entry.title.clone().unwrap_or_else(|| {
             let words = first_words(&entry.summary, 12);
-            if words.is_empty() { "A post without words".to_owned() } else { words }
+            if words.is_empty() {
+                "A post without words".to_owned()
+            } else {
+                words
+            }
         });
         let topics = entry.topics.iter().filter_map(|found| {
             let topic = site.topic(&found.slug)?;

@@ -76,7 +76,8 @@ struct Done {
 }
 
 fn shell(visit: &Visit, title: &str) -> Shell {
-    let mut shell = Shell::new(&visit.asked.site, Part::Elsewhere, Some(title.to_owned())).of_form(&visit.form);
+    let mut shell =
+        Shell::new(&visit.asked.site, Part::Elsewhere, Some(title.to_owned())).of_form(&visit.form);
     shell.description = format!("Add your blog to {}", visit.asked.site.title);
     shell
 }
@@ -173,7 +174,11 @@ fn why_not(report: &CheckReport) -> String {
     let Some(problem) = report.problems.first() else {
         return "We found no feed there. Enter the address of the feed itself, if you know it".to_owned();
     };
-    format!("We found no feed there: {}. {}", problem.message.trim_end_matches('.'), problem.fix)
+    format!(
+        "We found no feed there: {}. {}",
+        problem.message.trim_end_matches('.'),
+        problem.fix
+    )
 }
 
 /// Every address by which this blog may be known: as it was written, where its feed is, and the other feeds of the
@@ -251,10 +256,16 @@ async fn join(mut visit: Visit, report: &CheckReport, preview: Preview, feed: Ur
     };
     spec.site = preview.site.as_deref().and_then(|site| Url::parse(site).ok());
     let store = visit.asked.store();
-    let waiting = store.feeds().await?.iter().filter(|feed| feed.status == FeedStatus::Pending).count();
+    let waiting = store
+        .feeds()
+        .await?
+        .iter()
+        .filter(|feed| feed.status == FeedStatus::Pending)
+        .count();
     if waiting >= MOST_PENDING {
         return Err(Failure::Busy(
-            "More blogs wait for approval than anybody can look at. Please come back in a few days".to_owned(),
+            "More blogs wait for approval than anybody can look at. Please come back in a few days"
+                .to_owned(),
         ));
     }
     let now = visit.asked.state.now();
@@ -264,16 +275,25 @@ async fn join(mut visit: Visit, report: &CheckReport, preview: Preview, feed: Ur
         consented_at: Some(now),
     };
     let zone = visit.asked.site.timezone;
-    match store.register_with_link(&registration, &secret, now, zone).await? {
+    match store
+        .register_with_link(&registration, &secret, now, zone)
+        .await?
+    {
         Registered::Pending { member, .. } => {
             if let Some(address) = &email
-                && store.membership(&member).await?.is_some_and(|one| one.email.is_none())
+                && store
+                    .membership(&member)
+                    .await?
+                    .is_some_and(|one| one.email.is_none())
             {
                 crate::notices::confirm(&visit.asked, &member, address).await?;
             }
             done(&visit, &secret, false, email)
         }
-        Registered::Known { .. } => match store.feed_among(std::slice::from_ref(&registration.feed.url)).await? {
+        Registered::Known { .. } => match store
+            .feed_among(std::slice::from_ref(&registration.feed.url))
+            .await?
+        {
             Some(known) => known_already(&visit, &known),
             None => Err(Failure::Internal("a known feed is not there".to_owned())),
         },
@@ -283,7 +303,11 @@ async fn join(mut visit: Visit, report: &CheckReport, preview: Preview, feed: Ur
 
 /// How somebody takes part, as the form says it, with its mistakes noted.
 pub(super) fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
-    let name = read_name(form, "name", "Enter your name, or that of your team, as readers should see it");
+    let name = read_name(
+        form,
+        "name",
+        "Enter your name, or that of your team, as readers should see it",
+    );
     let organisation = if form.value("organisation").is_empty() {
         Some(None)
     } else {
@@ -317,11 +341,12 @@ pub(super) fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
 /// A name of one line. Characters that are not seen, or that turn the text around, could make it look like another's.
 pub(super) fn read_name(form: &mut Form, field: &'static str, missing: &str) -> Option<String> {
     let name = form.required(field, LONGEST_NAME, missing)?;
-    let hides = |c: char| {
-        matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
+    let hides = |c: char| matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
     if name.contains(hides) {
-        form.wrong(field, "Take out the characters that cannot be seen; type the name anew instead of pasting it");
+        form.wrong(
+            field,
+            "Take out the characters that cannot be seen; type the name anew instead of pasting it",
+        );
         return None;
     }
     if !name.chars().any(char::is_alphanumeric) {
@@ -335,7 +360,10 @@ pub(super) fn read_name(form: &mut Form, field: &'static str, missing: &str) -> 
 pub(super) fn read_licence(form: &mut Form) -> Option<Option<String>> {
     let licence = form.optional("licence", 200)?;
     let is_identifier = |text: &str| {
-        text.len() <= 60 && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-+".contains(c))
+        text.len() <= 60
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-+".contains(c))
     };
     if licence.is_empty() {
         Some(None)
@@ -362,11 +390,18 @@ pub(super) fn read_email(form: &mut Form, sends_mail: bool) -> Option<String> {
             && host.contains('.')
             && !host.starts_with('.')
             && !host.ends_with('.')
-            && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
-            && name.chars().all(|c| c.is_ascii_graphic() && !"<>()[],;:\"\\".contains(c))
+            && host
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_graphic() && !"<>()[],;:\"\\".contains(c))
     });
     if !is_address {
-        form.wrong("email", "Enter an e-mail address such as name@example.org, or leave it empty");
+        form.wrong(
+            "email",
+            "Enter an e-mail address such as name@example.org, or leave it empty",
+        );
         return None;
     }
     Some(email)
@@ -379,7 +414,9 @@ fn known_already(visit: &Visit, feed: &Feed) -> Replied {
         FeedStatus::Rejected => "It asked to join before, and a moderator did not take it on.",
         FeedStatus::Active => "It is here already.",
         FeedStatus::Paused => "It is here already, and paused.",
-        FeedStatus::Gone => "It is here already, and is not polled, because its server said that the feed is gone.",
+        FeedStatus::Gone => {
+            "It is here already, and is not polled, because its server said that the feed is gone."
+        }
         FeedStatus::Retired => "It was here before, and is not polled any more.",
     };
     Ok(Reply::page(page(&Known {
@@ -431,7 +468,11 @@ async fn claim(visit: &Visit, feed: &Feed) -> Replied {
 
 fn done(visit: &Visit, secret: &Secret, claimed: bool, email: Option<String>) -> Replied {
     let path = format!("/manage/{}", secret.reveal());
-    let title = if claimed { "A link to prove that it is yours" } else { "Your blog waits for a moderator" };
+    let title = if claimed {
+        "A link to prove that it is yours"
+    } else {
+        "Your blog waits for a moderator"
+    };
     Ok(Reply::page(page(&Done {
         shell: shell(visit, title),
         link: visit.asked.site.absolute(&path),
