@@ -11,8 +11,8 @@ use normalize::{Candidate, Document, Format, Problem, Source, Tagger};
 use serde::Serialize;
 use url::Url;
 
-/// Of how many feeds that a page names we look for the first that can be read.
-const CANDIDATES_TRIED: usize = 3;
+/// How many of the feeds that a page names are tried.
+const MOST_TRIED: usize = 5;
 
 /// What is to be checked.
 #[derive(Debug, Clone)]
@@ -127,10 +127,17 @@ pub async fn check(
         CheckSource::Address(url) => checking.address(&mut report, &url).await,
         CheckSource::File(path) => match std::fs::read(&path) {
             Ok(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
-            Err(error) => report.error(
-                &UNREACHABLE,
-                format!("the file {} cannot be read: {error}", path.display()),
-            ),
+            Err(error) => {
+                let name = path.display();
+                report.error(
+                    &UNREACHABLE,
+                    if path.to_string_lossy().contains("://") {
+                        format!("{name} is not a web address; one begins with http:// or https:// and names a host")
+                    } else {
+                        format!("the file {name} cannot be read: {error}")
+                    },
+                );
+            }
         },
         CheckSource::Bytes(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
     }
@@ -165,7 +172,7 @@ impl Checking<'_> {
         }
     }
 
-    /// Reads a document; if it is a web page, the best feed that it names is read instead.
+    /// Reads a document; if it is a web page, the best feed that it names is read instead: the first that is one.
     async fn bytes(
         &self,
         report: &mut CheckReport,
@@ -177,38 +184,32 @@ impl Checking<'_> {
             Ok(document) => return report.read(document, self.tagger, self.now),
             Err(error) => error,
         };
-        let found = base
-            .map(|base| normalize::discover(bytes, content_type, base))
-            .unwrap_or_default();
-        if found.is_empty() {
+        let nowhere = Url::parse("about:blank").expect("it is an address");
+        let found = normalize::discover(bytes, content_type, base.unwrap_or(&nowhere));
+        report.candidates = found
+            .into_iter()
+            .map(|candidate| CheckedCandidate {
+                candidate,
+                chosen: false,
+            })
+            .collect();
+        if report.candidates.is_empty() {
             report.problems.push(error.to_problem());
             return;
         }
-        let mut first_failure = None;
-        let mut chosen = None;
-        for (index, candidate) in found.iter().take(CANDIDATES_TRIED).enumerate() {
-            match self.feed(report, &candidate.url).await {
+        let mut failures = Vec::new();
+        for at in 0..report.candidates.len().min(MOST_TRIED) {
+            let url = report.candidates[at].candidate.url.clone();
+            match self.feed(report, &url).await {
                 Ok(()) => {
-                    chosen = Some(index);
-                    break;
+                    report.candidates[at].chosen = true;
+                    return;
                 }
-                Err(message) => {
-                    first_failure.get_or_insert((candidate.url.to_string(), message));
-                }
+                Err(message) => failures.push(NOT_A_FEED.at(url, message)),
             }
         }
-        report.candidates = found
-            .into_iter()
-            .enumerate()
-            .map(|(index, candidate)| CheckedCandidate {
-                candidate,
-                chosen: chosen == Some(index),
-            })
-            .collect();
-        if let (None, Some((url, message))) = (chosen, first_failure) {
-            report.url = Some(url);
-            report.error(&NOT_A_FEED, message);
-        }
+        report.url = failures.first().map(|problem| problem.place.clone());
+        report.problems.extend(failures);
     }
 
     /// Looks where the usual platforms keep their feed.

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use model::EntryDraft;
+use model::{EntryDraft, link_key};
+use url::Url;
 
 use crate::StoreError;
 use crate::changes::NextRevision;
@@ -151,6 +152,13 @@ async fn rewrite_one(
         mut released_at,
         ..
     } = before;
+    // A copy that now leads elsewhere is a copy no more.
+    let before_link: Option<Url> = before.link.as_ref().and_then(|link| link.parse().ok());
+    if before_link.as_ref().map(link_key) != draft.link_key
+        && let Some(story) = duplicate_of.take()
+    {
+        touch(transaction, story, revision).await?;
+    }
     if changed.shown && arrival.is_none() && duplicate_of.is_none() {
         // It shows for the first time: the same rules as for a new one.
         duplicate_of = match &draft.link_key {
@@ -215,6 +223,7 @@ async fn rewrite_one(
         links::replace(transaction, changed.id, links).await?;
     }
     if let Some(story) = duplicate_of.filter(|_| before.duplicate_of.is_none() || before.link != draft.link) {
+        revision.told_again.insert(story);
         touch(transaction, story, revision).await?;
     }
     let labels = |draft, river_at, shown: bool| {

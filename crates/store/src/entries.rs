@@ -398,6 +398,7 @@ async fn add_some(
         let Some(&id) = ids.get(&placed.key) else { continue };
         let Addition { write, new } = placed.addition;
         if let Some(story) = placed.duplicate_of {
+            revision.told_again.insert(story);
             touch(transaction, story, revision).await?;
         } else if placed.arrival.is_some() {
             labels.extend(labels_of(&new.draft, placed.river_at, id));

@@ -53,6 +53,7 @@ mod sessions;
 mod snippet;
 mod sql;
 mod sqlite;
+mod stories;
 #[cfg(test)]
 mod testing;
 mod tombstones;

@@ -715,7 +715,7 @@ mod tests {
             EntryLookup::Withdrawn { at: minutes(30) }
         );
         let changes = store.changes(minutes(10), None, 10).await.unwrap().changes;
-        assert!(matches!(&changes[..], [Change::Withdrawn { key: told, .. }] if *told == key));
+        assert!(matches!(&changes[..], [Change::Withdrawn(told)] if told.key == key));
         assert_eq!(reread(&store, &ada).await.entries, 1);
         // By its identity, or by its link under another, in this feed or elsewhere.
         let ben = feed(&store, "https://ben.example.org/feed", "Ben").await;

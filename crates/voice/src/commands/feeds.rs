@@ -203,7 +203,7 @@ async fn decide(
                 "{slug} has left the config; it is polled again when its [[feed]] is there again"
             )),
             Decided::NotTakenOn | Decided::TakenOn => {
-                failures.push(format!("{slug} waits for approval, or was turned down"))
+                failures.push(format!("{slug} waits for approval, or was turned down"));
             }
             Decided::Unknown => failures.push(format!(
                 "no feed is registered as {slug:?}; `voice feeds list` shows the names"
