@@ -210,6 +210,15 @@ pub struct Validators {
     pub last_modified: Option<String>,
 }
 
+/// Where news of a feed is pushed from (WebSub section 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubTopic {
+    /// The hub.
+    pub hub: Url,
+    /// The name by which the hub knows the feed: its address as it says itself.
+    pub topic: Url,
+}
+
 /// How a poll ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -315,6 +324,8 @@ pub struct Feed {
     pub skip_days: u8,
     /// When the newest entry came out, or arrived if that was later.
     pub last_entry_at: Option<DateTime<Utc>>,
+    /// The hub that it names.
+    pub hub: Option<HubTopic>,
     /// Entries that we hold from this feed.
     pub entries: u32,
     /// Counts the polls recorded; a result computed from an older version is refused.

@@ -25,7 +25,8 @@ pub use entry::{
     AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, Withdrawal, heading,
 };
 pub use feed::{
-    ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
+    ContentChoice, Feed, FeedSpec, FeedStatus, HubTopic, IncludeChoice, Member, MemberKind, PollOutcome,
+    Validators,
 };
 pub use health::{Health, HealthState};
 pub use html::SafeHtml;

@@ -4,7 +4,7 @@
 //! `changes`) and written by the store in one transaction; nothing here knows SQL or the web framework.
 //! To change *when* a feed is polled, look at `schedule.rs` (and `hints.rs` for what feeds ask); whether a failure is
 //! theirs or ours, at `network.rs`; whether an address is still theirs, at `moves.rs`; how a feed's state is told, at
-//! `model`'s `health.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
+//! `model`'s `health.rs`; what hubs push, at `websub.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
 //! other fetchers, at `round.rs`.
 
 mod changes;
@@ -23,6 +23,7 @@ mod retag;
 mod round;
 mod schedule;
 mod troubles;
+mod websub;
 
 pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
 pub use cron_line::CronLine;

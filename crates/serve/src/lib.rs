@@ -43,6 +43,7 @@ mod testing;
 mod tests;
 #[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
+mod websub;
 
 pub use app::{App, DueAt, NextDigestClose, router};
 pub use connections::serve;

@@ -9,7 +9,7 @@ use axum::routing::get;
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
 use crate::private::{posted, private};
-use crate::{digests, entries_json, feeds, fixed, health, metrics, pages};
+use crate::{digests, entries_json, feeds, fixed, health, metrics, pages, websub};
 
 const NONE: &[&str] = &[];
 
@@ -63,6 +63,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route(fixed::style_path(), kept(NONE, fixed::style))
         .route(fixed::feed_style_path(), kept(NONE, fixed::feed_style))
         .route("/readyz", get(health::ready))
+        .merge(websub::callbacks())
         .merge(of_a_fetcher());
     for format in Format::ALL {
         let extension = format.extension();

@@ -15,7 +15,7 @@ use model::{
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
 use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
-use store::{Due, FeedState, HostRequest, NewEntry, PollRecord, Store};
+use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
@@ -206,6 +206,7 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
             ..FeedState::of(feed)
         },
         new_url: None,
+        hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
     }

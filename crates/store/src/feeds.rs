@@ -41,7 +41,8 @@ impl Due {
         retry_after_at.is_some_and(|until| until > self.now && until <= self.latest_refusal())
     }
 
-    fn latest_refusal(self) -> DateTime<Utc> {
+    /// No `Retry-After` that is obeyed ends later.
+    pub(crate) fn latest_refusal(self) -> DateTime<Utc> {
         self.now.checked_add_signed(LONGEST_REFUSAL).unwrap_or(self.now)
     }
 

@@ -54,6 +54,7 @@ mod snippet;
 mod sql;
 mod sqlite;
 mod stories;
+mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod tombstones;
@@ -83,11 +84,13 @@ pub use query::{
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
-    ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
+    ChangedEntry, FeedState, HostRequest, HubNews, MergeReport, NewEntry, PollCounts, PollRecord,
+    PollSummaryRow,
 };
 pub use reports::{NewReport, Report};
 pub use secrets::Secret;
 pub use sessions::Session;
+pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};

@@ -58,6 +58,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0008_moderation.sql"),
     ),
     (
+        9,
+        "subscriptions",
+        include_str!("../../../migrations/postgres/0009_subscriptions.sql"),
+    ),
+    (
         10,
         "outputs",
         include_str!("../../../migrations/postgres/0010_outputs.sql"),

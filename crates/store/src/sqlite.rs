@@ -59,6 +59,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0008_moderation.sql"),
     ),
     (
+        9,
+        "subscriptions",
+        include_str!("../../../migrations/sqlite/0009_subscriptions.sql"),
+    ),
+    (
         10,
         "outputs",
         include_str!("../../../migrations/sqlite/0010_outputs.sql"),
