@@ -29,7 +29,7 @@ pub use feed::{
     Validators,
 };
 pub use health::{Health, HealthState};
-pub use html::SafeHtml;
+pub use html::{Piece, SafeHtml};
 pub use links::links_in;
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;

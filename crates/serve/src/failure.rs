@@ -140,7 +140,7 @@ impl Failure {
         let (content_type, body) = if as_json {
             ("application/problem+json", self.problem())
         } else {
-            let page = pages::failure(site, self.status(), self.heading(), &self.detail());
+            let page = pages::failure(site, self.status(), self.heading(), &self.detail(), path);
             ("text/html; charset=utf-8", page)
         };
         let mut response = Response::new(Body::from(body));

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::page;
 use super::shell::{Part, Shell};
-use super::view::{Item, Named, When, day_text, foreign_language};
+use super::view::{Item, Named, When, day_text, foreign_language, other_author};
 use crate::asked::{Asked, Made};
 use crate::document::Document;
 use crate::failure::Failure;
@@ -173,7 +173,7 @@ impl IssueEntry {
             page: links::entry(&self.key),
             member: self.member.link(),
             organisation: self.member.organisation.clone(),
-            author: Some(self.author.clone()).filter(|author| *author != self.member.name),
+            author: other_author(&self.author, &self.member.name),
             published: When::day(self.published, site),
             minutes: self.reading_minutes,
             topics: Vec::new(),
@@ -184,6 +184,9 @@ impl IssueEntry {
             picture: None,
             also_in: Vec::new(),
             notes,
+            dated: true,
+            whole: false,
+            talk: Vec::new(),
             heading,
         }
     }
