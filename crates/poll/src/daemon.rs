@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use crate::closing::{self, Issues};
 use crate::network::Network;
 use crate::poller::{OUR_NETWORK, Poller, Selection, stopped};
 use crate::round::PollSummary;
@@ -18,11 +19,13 @@ const SLICE: Duration = Duration::from_secs(30);
 const MANY: usize = 4;
 
 /// Polls what is due, at once and then at each tick of the schedule, and what hubs push, until `stop` turns true; meanwhile
-/// gives the archive its topics by the present rules. A new poller (after a reload of the configuration) takes over at the
-/// next tick. A tick that passes while polls are running is not made up for: what is due then is due still.
-pub async fn run(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bool>) {
+/// closes the digests and gives the archive its topics by the present rules. A new poller (after a reload of the
+/// configuration) takes over at the next tick. A tick that passes while polls are running is not made up for: what is due
+/// then is due still.
+pub async fn run(poller: watch::Receiver<Arc<Poller>>, issues: Arc<dyn Issues>, stop: watch::Receiver<bool>) {
     tokio::select! {
         () = polls(&poller, &stop) => {}
+        () = closing::follow(poller.clone(), &*issues, &stop) => {}
         () = retag::follow(poller.clone(), &stop) => {}
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher, Hop};
 use model::{Clock, Feed, FeedStatus, HubTopic, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Document, ReadError, Source, Tagger};
-use store::{FeedState, HostRequest, HubNews, PollRecord, Store, StoreError};
+use store::{Due, FeedState, HostRequest, HubNews, PollRecord, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
 use twox_hash::XxHash3_128;
 use url::Url;
@@ -90,6 +90,11 @@ impl Poller {
     /// When the schedule next wakes the poller.
     pub(crate) fn next_tick(&self) -> Option<DateTime<Utc>> {
         self.schedule.next_after(self.clock.now())
+    }
+
+    /// Which feeds are due now.
+    pub(crate) fn due(&self) -> Due {
+        self.intervals.due(self.clock.now())
     }
 
     /// The present instant.

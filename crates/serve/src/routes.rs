@@ -20,6 +20,14 @@ pub(crate) fn of_a_fetcher() -> Router<Arc<State>> {
         .route("/metrics", get(metrics::metrics))
 }
 
+/// Where bloggers join, and what is theirs alone.
+fn of_members() -> Router<Arc<State>> {
+    Router::new().route(
+        "/register",
+        private(pages::REGISTER_PARAMETERS, pages::register).merge(posted(NONE, pages::take_registration)),
+    )
+}
+
 /// What a process answers that serves the site.
 pub(crate) fn of_the_site() -> Router<Arc<State>> {
     let mut routes = Router::new()
@@ -43,13 +51,8 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         )
         .route("/search", kept(pages::SEARCH_PARAMETERS, pages::search))
         .route("/digest", fresh(digests::ISSUES_PARAMETERS, digests::issues))
-        .route("/digest/latest.json", fresh(NONE, digests::latest))
         .route("/digest/{week}", fresh(digests::PARAMETERS, digests::week))
-        .route(
-            "/register",
-            private(pages::REGISTER_PARAMETERS, pages::register)
-                .merge(posted(NONE, pages::take_registration)),
-        )
+        .route("/digest/{week}/{name}", fresh(NONE, digests::of_week))
         .route("/about", kept(NONE, pages::about))
         .route("/feeds", kept(NONE, pages::feeds))
         .route("/privacy", kept(NONE, pages::privacy))
@@ -64,10 +67,15 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route(fixed::feed_style_path(), kept(NONE, fixed::feed_style))
         .route("/readyz", get(health::ready))
         .merge(websub::callbacks())
+        .merge(of_members())
         .merge(of_a_fetcher());
     for format in Format::ALL {
         let extension = format.extension();
         routes = routes
+            .route(
+                &format!("/digest/feed.{extension}"),
+                fresh(NONE, move |asked| digests::feed(asked, format)),
+            )
             .route(
                 &format!("/feed.{extension}"),
                 kept(NONE, move |asked| feeds::all(asked, format)),

@@ -8,7 +8,7 @@ use crate::rows::{self, Fields, feed_columns, millis};
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
-const FEEDS: &str = concat!(
+pub(crate) const FEEDS: &str = concat!(
     "SELECT ",
     feed_columns!(),
     " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.withdrawn_at IS NULL ORDER BY f.id"

@@ -48,6 +48,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0005_entry_links.sql"),
     ),
     (
+        6,
+        "issues",
+        include_str!("../../../migrations/postgres/0006_issues.sql"),
+    ),
+    (
         7,
         "membership",
         include_str!("../../../migrations/postgres/0007_membership.sql"),

@@ -14,7 +14,7 @@ mod search;
 mod shell;
 mod view;
 
-pub(crate) use digest::{digest_issues, digest_week};
+pub(crate) use digest::{counted, digest_issues, digest_week};
 pub(crate) use entry::entry;
 pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};

@@ -80,7 +80,8 @@ pub(crate) async fn poll_and_serve(
         trusted_proxies: settings.server.trusted_proxies.clone(),
         serves_readers: role != Role::Fetch,
     };
-    let polling = (role != Role::Web).then(|| tokio::spawn(poll::run(poller_changes, stop.clone())));
+    let polling = (role != Role::Web)
+        .then(|| tokio::spawn(poll::run(poller_changes, context::issues(&store), stop.clone())));
     // Mail belongs to whoever polls: several of them share the work.
     let posting = (role != Role::Web).then(|| {
         let stop = stop.clone();
