@@ -95,16 +95,16 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn site() -> Site {
+    pub(crate) fn site() -> Site {
         Site {
             title: "Example Voice".to_owned(),
             subtitle: String::new(),
             url: "https://voice.example.org".to_owned(),
             language: "en-GB".to_owned(),
-            timezone: chrono_tz(),
+            timezone: chrono_tz::UTC,
             contact: String::new(),
             email: None,
             pictures: model::Pictures::Off,
@@ -116,10 +116,6 @@ mod tests {
             digest_schedule: String::new(),
             digest_late_days: 28,
         }
-    }
-
-    fn chrono_tz() -> chrono_tz::Tz {
-        chrono_tz::Tz::UTC
     }
 
     fn mail(kind: NoticeKind) -> Mail {

@@ -24,6 +24,8 @@ const CLAIM: TimeDelta = TimeDelta::seconds(60);
 /// How long to wait after a failure, more each time that it happens in a row, up to the second.
 const BREATH: TimeDelta = TimeDelta::minutes(1);
 const LONGEST_BREATH: TimeDelta = TimeDelta::hours(1);
+/// When what was refused for good is tried again: its news is old by then.
+const NEVER: TimeDelta = TimeDelta::days(365);
 /// How often what nobody confirmed is looked for.
 const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
 
@@ -129,18 +131,15 @@ impl PostOffice {
                     self.store.mail_sent(&mail, self.clock.now()).await?;
                     tracing::info!(notice = mail.id, kind = ?mail.kind, "a mail was sent");
                 }
+                Err(Trouble::Refused(why)) => {
+                    tracing::warn!(notice = mail.id, kind = ?mail.kind, why, "a mail was refused");
+                    let never = self.clock.now() + NEVER;
+                    self.store.mail_failed(&mail, never).await?;
+                }
                 Err(trouble) => {
-                    self.store.mail_failed(&mail, self.clock.now() + BREATH).await?;
-                    match trouble {
-                        Trouble::Refused(why) => {
-                            tracing::warn!(notice = mail.id, kind = ?mail.kind, why, "a mail was refused");
-                            // Said once for all: what is refused for good stays refused.
-                            self.store
-                                .mail_failed(&mail, self.clock.now() + TimeDelta::days(30))
-                                .await?;
-                        }
-                        trouble => return Err(trouble),
-                    }
+                    let later = self.clock.now() + BREATH;
+                    self.store.mail_failed(&mail, later).await?;
+                    return Err(trouble);
                 }
             }
         }
@@ -304,3 +303,7 @@ impl Header for ListUnsubscribePost {
         HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".to_owned())
     }
 }
+
+#[cfg(test)]
+#[path = "post_office_tests.rs"]
+mod tests;

@@ -26,9 +26,10 @@ const AT_ONCE: usize = 6;
 const IN_THE_QUEUE: usize = 60;
 /// How long a look may take, all its requests included.
 const WITHIN: Duration = Duration::from_secs(45);
-/// How long the outcome is remembered: long enough to fill in a form; of one that found no feed, only for a second press.
-const REMEMBERED: TimeDelta = TimeDelta::minutes(5);
-const REMEMBERED_IF_NOTHING: TimeDelta = TimeDelta::seconds(10);
+/// How long the outcome is remembered: long enough to fill in a form.
+const REMEMBERED: TimeDelta = TimeDelta::minutes(20);
+/// How old an outcome may be for whoever wants to see how things are now, and one that found no feed for anybody.
+const PRESENT: TimeDelta = TimeDelta::seconds(10);
 /// How many are remembered.
 const MOST: usize = 200;
 
@@ -95,14 +96,26 @@ impl Looker {
         Arc::clone(&self.poller.borrow())
     }
 
-    /// What readers would see of the blog or feed at `url`. Whatever happens is told in the report.
+    /// What readers would see of the blog or feed at `url` now. Whatever happens is told in the report.
     ///
     /// # Errors
     /// [`Busy`]
     pub async fn check(&self, url: &Url) -> Result<Arc<CheckReport>, Busy> {
+        self.look(url, PRESENT).await
+    }
+
+    /// As [`Self::check`], or what was seen minutes ago, for somebody who filled in a form meanwhile.
+    ///
+    /// # Errors
+    /// [`Busy`]
+    pub async fn recall(&self, url: &Url) -> Result<Arc<CheckReport>, Busy> {
+        self.look(url, REMEMBERED).await
+    }
+
+    async fn look(&self, url: &Url, oldest: TimeDelta) -> Result<Arc<CheckReport>, Busy> {
         let poller = self.poller();
         let key = normal_feed_address(url);
-        let slot = self.slot(&key, poller.now());
+        let slot = self.slot(&key, oldest, poller.now());
         let report = slot
             .get_or_try_init(|| self.in_turn(move |url| looked_at(poller, url), url.clone()))
             .await;
@@ -152,12 +165,15 @@ impl Looker {
         looking.await.map_err(|_| Busy)
     }
 
-    /// The place of a look at this address, new if there is none that is remembered.
-    fn slot(&self, key: &str, now: DateTime<Utc>) -> Slot {
+    /// The place of a look at this address, new if there is none that is going on or young enough.
+    fn slot(&self, key: &str, oldest: TimeDelta, now: DateTime<Utc>) -> Slot {
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.retain(|_, (since, slot)| {
-            let found = slot.get().is_none_or(|report| report.is_feed());
-            let lasts = if found { REMEMBERED } else { REMEMBERED_IF_NOTHING };
+        looks.retain(|of, (since, slot)| {
+            let lasts = match slot.get() {
+                Some(report) if !report.is_feed() => PRESENT,
+                Some(_) if of == key => oldest,
+                _ => REMEMBERED,
+            };
             (TimeDelta::zero()..lasts).contains(&(now - *since))
         });
         if looks.len() >= MOST
@@ -227,7 +243,7 @@ async fn proof_at(poller: Arc<Poller>, feed: Url, wanted: Wanted) -> Result<Opti
             // One page that is away does not speak against the other.
             if let Ok((bytes, media_type, base)) = get(&poller, &page).await {
                 let claims = normalize::claims(&bytes, media_type.as_deref(), &base, wanted.meta);
-                if claims.metas.iter().any(|said| *said == wanted.word) {
+                if claims.metas.contains(&wanted.word) {
                     return Ok(Some(Proof::Meta));
                 }
                 if claims.links.iter().any(|link| wanted.links.contains(link)) {

@@ -30,6 +30,8 @@ mod health;
 mod issue_tests;
 mod issues;
 mod links;
+#[cfg(test)]
+mod manage_tests;
 mod metrics;
 mod negotiate;
 mod notices;
@@ -46,6 +48,7 @@ mod testing;
 mod tests;
 #[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
+mod troubles;
 mod websub;
 
 pub use app::{App, DueAt, NextDigestClose, router};

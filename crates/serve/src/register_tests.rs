@@ -1,7 +1,7 @@
 //! Tests of joining, through the router, with blogs on loopback.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
 use model::FeedStatus;
@@ -14,6 +14,7 @@ use crate::testing::{Answer, Client};
 pub(crate) struct Blog {
     pub(crate) url: String,
     pub(crate) asked: Arc<AtomicU32>,
+    head: Arc<Mutex<String>>,
 }
 
 const FEED: &str = r#"<?xml version="1.0"?><rss version="2.0"><channel><title>Ann writes</title><link>SITE</link>
@@ -32,7 +33,7 @@ impl Blog {
                      <link rel=alternate type=application/rss+xml title='Posts' href='{site}feed'></head></html>"
                 ),
             ),
-            "/feed" | "/comments/feed" => ("application/rss+xml", FEED.replace("SITE", site).replace("EXTRA", "")),
+            "/feed" | "/comments/feed" | "/new/feed" => ("application/rss+xml", FEED.replace("SITE", site).replace("EXTRA", "")),
             _ => ("text/plain", String::new()),
         })
         .await
@@ -43,11 +44,12 @@ impl Blog {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let asked = Arc::new(AtomicU32::new(0));
-        let (site, count) = (url.clone(), Arc::clone(&asked));
+        let head = Arc::<Mutex<String>>::default();
+        let (site, count, says) = (url.clone(), Arc::clone(&asked), Arc::clone(&head));
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                let site = site.clone();
+                let (site, says) = (site.clone(), Arc::clone(&says));
                 tokio::spawn(async move {
                     let mut request = Vec::new();
                     while !request.ends_with(b"\r\n\r\n") {
@@ -60,6 +62,7 @@ impl Blog {
                     let request = String::from_utf8_lossy(&request).into_owned();
                     let path = request.split(' ').nth(1).unwrap_or("/");
                     let (media_type, body) = answer(path, &site);
+                    let body = body.replace("<head>", &format!("<head>{}", says.lock().unwrap()));
                     let status = if body.is_empty() {
                         "404 Not Found"
                     } else {
@@ -74,7 +77,12 @@ impl Blog {
                 });
             }
         });
-        Self { url, asked }
+        Self { url, asked, head }
+    }
+
+    /// What stands in the head of its front page from now on.
+    pub(crate) fn says(&self, head: &str) {
+        head.clone_into(&mut self.head.lock().unwrap());
     }
 }
 
@@ -111,7 +119,7 @@ pub(crate) async fn join(client: &Client, blog: &Blog) -> String {
     format!("/manage/{secret}")
 }
 
-fn is_private(answer: &Answer) {
+pub(crate) fn is_private(answer: &Answer) {
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("referrer-policy"), "no-referrer");
     assert!(answer.header("x-robots-tag").contains("noindex"));

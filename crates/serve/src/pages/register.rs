@@ -159,7 +159,13 @@ pub(crate) async fn take(mut visit: Visit) -> Replied {
 async fn look(visit: &Visit, addresses: &[Url]) -> Result<Arc<CheckReport>, Failure> {
     let mut first = None;
     for address in addresses {
-        let report = visit.asked.state.app.looker.check(address).await;
+        let looker = &visit.asked.state.app.looker;
+        // Whoever filled the second form in goes by what they were shown.
+        let report = if visit.form.value("step").is_empty() {
+            looker.check(address).await
+        } else {
+            looker.recall(address).await
+        };
         let report = report.map_err(|busy| Failure::Busy(busy.to_string()))?;
         if report.is_feed() {
             return Ok(report);
