@@ -271,9 +271,9 @@ mod tests {
 
     #[test]
     fn a_page_of_ten_thousand_feeds_tells_of_a_hundred() {
-        let page: String = (0..10_000)
-            .map(|n| format!("<link rel=alternate type=text/xml href=/{n}><a href=/{n}>x</a>"))
-            .collect();
+        let page = (0..10_000).fold(String::new(), |page, n| {
+            page + &format!("<link rel=alternate type=text/xml href=/{n}><a href=/{n}>x</a>")
+        });
         let base = Url::parse("https://blog.example/").unwrap();
         assert_eq!(discover(page.as_bytes(), None, &base).len(), MOST);
     }

@@ -174,6 +174,13 @@ struct Told {
     words: String,
 }
 
+/// What a link may do, for the template.
+struct Rights {
+    read: bool,
+    correct: bool,
+    all: bool,
+}
+
 #[derive(Template)]
 #[template(path = "manage.html")]
 struct Manage {
@@ -185,9 +192,7 @@ struct Manage {
     path: String,
     name: String,
     public: Option<String>,
-    may_read: bool,
-    may_correct: bool,
-    may_all: bool,
+    may: Rights,
     verified: Option<When>,
     word: String,
     meta: &'static str,
@@ -294,7 +299,7 @@ async fn render(asked: &Asked, owner: &Owner, shown: Shown) -> crate::asked::Mad
     };
     let mut shell =
         Shell::new(site, Part::Elsewhere, Some(format!("Your page: {}", member.name))).of_form(&shown.form);
-    shell.description = "A member’s own page".to_owned();
+    "A member’s own page".clone_into(&mut shell.description);
     let is_public = owner
         .membership
         .feeds
@@ -309,9 +314,11 @@ async fn render(asked: &Asked, owner: &Owner, shown: Shown) -> crate::asked::Mad
         path: owner.path(),
         name: member.name.clone(),
         public: is_public.then(|| member_path.clone()),
-        may_read,
-        may_correct: owner.must(May::Correct).is_ok(),
-        may_all: owner.must(May::All).is_ok(),
+        may: Rights {
+            read: may_read,
+            correct: owner.must(May::Correct).is_ok(),
+            all: owner.must(May::All).is_ok(),
+        },
         verified: owner
             .membership
             .verified
@@ -470,7 +477,7 @@ async fn proved(visit: &Visit, owner: &Owner, proof: Proof) -> Replied {
         proof.as_str()
     ));
     // Whoever put the private link itself onto their page showed it to everybody.
-    if proof == Proof::Link && links_to_private(visit, owner).await {
+    if proof == Proof::Link && links_to_private(visit, owner).await? {
         let fresh = store.new_link(owner.slug(), &decision(&visit.asked)).await?;
         if let Some(fresh) = fresh {
             let path = format!("/manage/{}", fresh.reveal());
@@ -482,17 +489,16 @@ async fn proved(visit: &Visit, owner: &Owner, proof: Proof) -> Replied {
 }
 
 /// Whether the blog links to the private page itself.
-async fn links_to_private(visit: &Visit, owner: &Owner) -> bool {
+async fn links_to_private(visit: &Visit, owner: &Owner) -> Result<bool, Failure> {
     let private = visit.asked.site.absolute(&owner.path());
     let Ok(private) = Url::parse(&private) else {
-        return false;
+        return Ok(false);
     };
     let wanted = Wanted {
         links: vec![private],
         meta: META,
-        word: Secret::new()
-            .map(|other| other.reveal().to_owned())
-            .unwrap_or_else(|_| "-".repeat(64)),
+        // Nobody says this one.
+        word: Secret::new()?.reveal().to_owned(),
     };
     for feed in &owner.membership.feeds {
         let found = visit
@@ -503,10 +509,10 @@ async fn links_to_private(visit: &Visit, owner: &Owner) -> bool {
             .find_proof(&feed.feed.url, wanted.clone())
             .await;
         if matches!(found, Ok(Some(_))) {
-            return true;
+            return Ok(true);
         }
     }
-    false
+    Ok(false)
 }
 
 /// Name and choices.
@@ -722,18 +728,13 @@ async fn add(visit: &Visit, owner: &Owner, mut form: Form) -> Replied {
             consented_at: Some(visit.asked.state.now()),
         };
         let now = visit.asked.state.now();
-        return match store
-            .register(&registration, now, visit.asked.site.timezone)
-            .await?
-        {
-            Registered::Pending { .. } => {
-                again(visit, Shown::done("Your further feed waits for a moderator.")).await
-            }
-            _ => {
-                form.wrong("further", "That feed is here already");
-                mistaken(visit, owner, form).await
-            }
-        };
+        let zone = visit.asked.site.timezone;
+        let registered = store.register(&registration, now, zone).await?;
+        if matches!(registered, Registered::Pending { .. }) {
+            return again(visit, Shown::done("Your further feed waits for a moderator.")).await;
+        }
+        form.wrong("further", "That feed is here already");
+        return mistaken(visit, owner, form).await;
     }
     let shown = Shown {
         preview: Some(preview),

@@ -340,7 +340,7 @@ pub(super) fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
     spec.kind = Some(kind?);
     spec.content = Some(content?);
     spec.include = Some(include?);
-    spec.licence = licence?;
+    spec.licence = Some(licence?).filter(|licence| !licence.is_empty());
     Some(spec)
 }
 
@@ -362,8 +362,8 @@ pub(super) fn read_name(form: &mut Form, field: &'static str, missing: &str) -> 
     Some(name.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// An SPDX identifier or an address; none where the field is empty.
-pub(super) fn read_licence(form: &mut Form) -> Option<Option<String>> {
+/// An SPDX identifier or an address, or an empty text; else the mistake is noted.
+fn read_licence(form: &mut Form) -> Option<String> {
     let licence = form.optional("licence", 200)?;
     let is_identifier = |text: &str| {
         text.len() <= 60
@@ -371,10 +371,8 @@ pub(super) fn read_licence(form: &mut Form) -> Option<Option<String>> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || ".-+".contains(c))
     };
-    if licence.is_empty() {
-        Some(None)
-    } else if is_identifier(&licence) || links::web_address(&licence).is_some() {
-        Some(Some(licence))
+    if licence.is_empty() || is_identifier(&licence) || links::web_address(&licence).is_some() {
+        Some(licence)
     } else {
         form.wrong(
             "licence",
