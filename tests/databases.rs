@@ -278,6 +278,11 @@ impl Inside {
         let app = App {
             looker: self.looker(site, clock),
             sends_mail: false,
+            retag: std::sync::Arc::new(|_, post, _| store::Retagged {
+                topics: post.topics.clone(),
+                shown: post.shown,
+            }),
+            admins: Vec::new(),
             site: site_changes,
             store: self.store.clone(),
             clock: Arc::clone(clock) as _,

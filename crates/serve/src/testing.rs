@@ -15,12 +15,12 @@ use model::{
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
 use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
-use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Store};
+use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Retagged, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
 
-use crate::{App, router};
+use crate::{Admin, App, router};
 
 pub(crate) const NOW: &str = "2026-11-23T09:00:00Z";
 
@@ -209,6 +209,9 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
         hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
+        missing: Vec::new(),
+        found_again: Vec::new(),
+        migrated: None,
     }
 }
 
@@ -267,6 +270,12 @@ impl Client {
             clock: Arc::clone(&clock) as Arc<_>,
             poll_stale_after: Duration::from_hours(1),
             trusted_proxies: Vec::new(),
+            // The rules of these tests find nothing.
+            retag: Arc::new(|_, post, decisions| Retagged {
+                topics: decisions.apply(Vec::new()),
+                shown: post.shown,
+            }),
+            admins: Admin::list("mo:moderator:moderators-token,ed:editor:editors-token").unwrap(),
             serves_readers: true,
             due: Arc::new(|now| Due {
                 now,
@@ -332,6 +341,18 @@ impl Client {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("sec-fetch-site", "same-origin");
         self.answer(request.body(Body::from(form)).unwrap()).await
+    }
+
+    /// Sends a form with these headers.
+    pub(crate) async fn submit(&self, path: &str, body: &'static str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.answer(request.body(Body::from(body)).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -25,6 +25,7 @@ mod db;
 mod decisions;
 mod disputes;
 mod dump;
+mod editions;
 mod edits;
 mod entries;
 mod error;
@@ -39,6 +40,7 @@ mod links;
 mod members;
 mod membership;
 mod merge;
+mod missing;
 mod notices;
 mod own_posts;
 mod polls;
@@ -60,6 +62,7 @@ mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod tombstones;
+mod topic_pages;
 mod topics;
 mod vitals;
 mod withdrawal;
@@ -71,6 +74,7 @@ pub use closing::{Closing, Correcting, NewRevision};
 pub use db::Store;
 pub use decisions::Decided;
 pub use disputes::{Dispute, Disputed};
+pub use editions::{Publish, StoredEdition};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
@@ -81,6 +85,7 @@ pub use links::{Conversation, Voiced};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
+pub use missing::Overdue;
 pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
 pub use own_posts::{OwnPost, Verdict};
 pub use query::{
@@ -96,6 +101,7 @@ pub use secrets::Secret;
 pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
+pub use topic_pages::Writer;
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
 pub use vitals::{Recorded, Vitals};
 pub use withdrawal::{Place, Receipt};

@@ -78,6 +78,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0011_topic_disputes.sql"),
     ),
     (
+        12,
+        "missing",
+        include_str!("../../../migrations/postgres/0012_missing.sql"),
+    ),
+    (
         13,
         "notices",
         include_str!("../../../migrations/postgres/0013_notices.sql"),

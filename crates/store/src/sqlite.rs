@@ -79,6 +79,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0011_topic_disputes.sql"),
     ),
     (
+        12,
+        "missing",
+        include_str!("../../../migrations/sqlite/0012_missing.sql"),
+    ),
+    (
         13,
         "notices",
         include_str!("../../../migrations/sqlite/0013_notices.sql"),
