@@ -10,6 +10,8 @@ mod entry;
 mod feed;
 mod health;
 mod html;
+pub mod paths;
+mod search;
 mod site;
 mod slug;
 mod text;
@@ -26,6 +28,7 @@ pub use feed::{
 };
 pub use health::{Health, HealthState};
 pub use html::SafeHtml;
+pub use search::{Filter, FilterBy, Search};
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;
 pub use text::{EXCERPT_WORDS, clean_text, count_words, first_words, reading_minutes};

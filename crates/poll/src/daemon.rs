@@ -7,18 +7,19 @@ use tokio::sync::watch;
 
 use crate::network::Network;
 use crate::poller::{OUR_NETWORK, Poller, Selection, stopped};
-use crate::retag;
+use crate::{hub, retag};
 
 /// A sleep is cut into slices of this length, so that a clock that jumps is noticed.
 const SLICE: Duration = Duration::from_secs(30);
 
 /// Polls what is due, at once and then at each tick of the schedule, until `stop` turns true; meanwhile gives the
-/// archive its topics by the present rules. A new poller (after a reload of the configuration) takes over at the next
+/// archive its topics by the present rules, and tells the hub what changed. A new poller (after a reload of the configuration) takes over at the next
 /// tick. A tick that passes while polls are running is not made up for: what is due then is due still.
 pub async fn run(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bool>) {
     tokio::select! {
         () = go_round(poller.clone(), stop.clone()) => {}
-        () = retag::follow(poller, &stop) => {}
+        () = retag::follow(poller.clone(), &stop) => {}
+        () = hub::tell(poller) => {}
     }
 }
 

@@ -13,6 +13,7 @@ mod cron_line;
 mod daemon;
 mod error;
 mod hints;
+mod hub;
 #[cfg(test)]
 mod month;
 mod moves;

@@ -32,7 +32,7 @@ pub enum Selection<'a> {
 /// Polls feeds and records what came of it.
 pub struct Poller {
     pub(crate) store: Store,
-    fetcher: Fetcher,
+    pub(crate) fetcher: Fetcher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) site: Arc<Site>,
     pub(crate) tagger: Arc<Tagger>,

@@ -118,3 +118,44 @@ async fn a_browser_gets_the_same_feed_as_xml_with_a_stylesheet() {
         assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
     }
 }
+
+#[tokio::test]
+async fn a_search_that_finds_nothing_says_what_may_help() {
+    let client = Client::new().await;
+    let found = client
+        .get("/search?q=councillors+topic:democracy+member:one-example")
+        .await;
+    assert!(
+        found.text().contains("<mark>councillors.</mark>"),
+        "{}",
+        found.text()
+    );
+    for (query, helps) in [
+        (
+            "councillors+topic:none",
+            "There is no topic “none”. <a href=\"/topics\">",
+        ),
+        (
+            "councillors+member:nobody",
+            "There is no member “nobody”. <a href=\"/members\">",
+        ),
+        (
+            "councillors+before:2001",
+            "Without what narrows it: <a href=\"/search?q=councillors\">councillors</a>",
+        ),
+        ("councillors+zebras", "<a href=\"/search?q=zebras\">zebras</a>"),
+        ("before:yesterday", "“before:yesterday” names no day"),
+    ] {
+        let page = client.get(&format!("/search?q={query}")).await;
+        assert!(
+            page.text().contains("No post was found for"),
+            "{query}: {}",
+            page.text()
+        );
+        assert!(page.text().contains(helps), "{query}: {}", page.text());
+    }
+    let feed = client
+        .get("/search/feed.json?q=topic:democracy+after:2026-11-21")
+        .await;
+    assert_eq!(feed.json()["items"].as_array().unwrap().len(), 3);
+}

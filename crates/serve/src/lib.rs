@@ -29,6 +29,7 @@ mod health;
 mod links;
 mod metrics;
 mod negotiate;
+mod openapi;
 mod pages;
 mod parameters;
 #[allow(dead_code, reason = "the first forms are on their way")]

@@ -8,7 +8,7 @@ use axum::routing::get;
 
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
-use crate::{digests, entries_json, feeds, fixed, health, metrics, pages};
+use crate::{digests, entries_json, feeds, fixed, health, metrics, openapi, pages};
 
 const NONE: &[&str] = &[];
 
@@ -51,6 +51,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/fetching", fresh(NONE, pages::fetching))
         .route("/schemas/digest-1.json", kept(NONE, fixed::digest_schema))
         .route("/schemas/entries-1.json", kept(NONE, fixed::entries_schema))
+        .route("/openapi.json", kept(NONE, openapi::openapi))
         .route("/robots.txt", kept(NONE, fixed::robots))
         .route("/.well-known/security.txt", fresh(NONE, fixed::security))
         .route("/favicon.svg", kept(NONE, fixed::favicon))

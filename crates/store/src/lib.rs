@@ -30,6 +30,7 @@ mod leases;
 mod left_out;
 mod members;
 mod merge;
+mod pings;
 mod polls;
 mod postgres;
 mod query;
@@ -56,6 +57,7 @@ pub use feeds::Due;
 pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
+pub use pings::{Ping, Touched};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
