@@ -10,7 +10,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::blogosphere::{Answer, Blogosphere, rss};
 use support::{Voice, config, signal, text};
 
@@ -363,6 +363,51 @@ fn check_tells_a_blogger_what_readers_would_see() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["format"], Value::Null);
     assert_eq!(report["problems"][0]["severity"], "error");
+}
+
+#[test]
+fn check_has_a_line_for_every_source_and_the_same_ids_each_time() {
+    let blogs = Blogosphere::start();
+    let to_come = "<rss version='2.0'><channel><title>B</title><item><title>One</title>\
+                   <pubDate>Tue, 01 Jan 2030 00:00:00 GMT</pubDate><description>Words</description></item></channel></rss>";
+    blogs.answer("/feed", Answer::Feed(to_come.to_owned()));
+    let page = "<!doctype html><head><link rel=alternate type=application/rss+xml href=/gone>\
+                <link rel=alternate type=application/rss+xml href=/feed></head>";
+    blogs.answer("/", raw(200, &[("Content-Type", "text/html")], page));
+    let voice = Voice::of(&[]);
+    let feed = voice.path("feed.xml");
+    std::fs::write(&feed, to_come.replace("<title>One", "<link>one</link><title>One")).unwrap();
+    let (page, feed) = (blogs.url("/"), feed.display().to_string());
+    let sources = [page.as_str(), &feed, "nothing-here.xml", "https://", "."];
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let mut arguments = vec!["check", "--json", "--base-url", "https://base.example/blog/"];
+        arguments.extend(sources);
+        let output = voice.run(&arguments);
+        assert_eq!(output.status.code(), Some(1), "not all were feeds");
+        let reports: Vec<Value> = text(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let said: Vec<&str> = reports
+            .iter()
+            .map(|report| report["source"].as_str().unwrap())
+            .collect();
+        assert_eq!(said, sources);
+        // The first feed that the page names is none, the second is.
+        let chosen = |at: usize| &reports[0]["candidates"][at]["chosen"];
+        assert_eq!((chosen(0), chosen(1)), (&json!(false), &json!(true)));
+        assert_eq!(reports[0]["url"], blogs.url("/feed"));
+        assert_eq!(reports[0]["entries"][0]["published"], "2030-01-01T00:00:00Z");
+        assert_eq!(reports[1]["entries"][0]["url"], "https://base.example/blog/one");
+        for report in &reports[2..] {
+            assert_eq!(report["format"], Value::Null);
+            assert_eq!(report["problems"][0]["severity"], "error");
+            assert_eq!(report["entries"], json!([]));
+        }
+        ids.insert(reports[0]["entries"][0]["id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 1, "{ids:?}");
 }
 
 #[test]

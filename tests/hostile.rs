@@ -154,16 +154,29 @@ fn atom(payloads: &[(String, String)], first: usize) -> String {
     let mut entries = String::new();
     for (at, (_, payload)) in payloads.iter().enumerate() {
         let (x, body) = (escape(payload), escape(&format!("{INNOCENT}{payload}")));
-        // As text and as markup by turns: the one must not become the other.
-        let kind = if at % 2 == 0 { "html" } else { "text" };
+        // As text, as markup and as elements by turns: the one must not become the other.
+        let (kind, x, body) = match at % 3 {
+            0 => ("html", x, body),
+            1 => ("text", x, body),
+            _ => {
+                let elements = |inner: &str| {
+                    format!(
+                        "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p title=\"{x}\" lang=\"{x}\">{x}</p>{inner}</div>"
+                    )
+                };
+                ("xhtml", elements(""), elements(INNOCENT))
+            }
+        };
+        let content_kind = if kind == "xhtml" { kind } else { "html" };
+        let plain = escape(payload);
         let date = moment(first + at).to_rfc3339();
         write!(
             entries,
-            "<entry><id>{x}</id><title type=\"{kind}\">{x}</title><updated>{date}</updated><published>{date}</published>\
-             <link href=\"{x}\"/><link rel=\"enclosure\" href=\"{x}\" type=\"{x}\"/><link rel=\"license\" href=\"{x}\"/>\
-             <author><name>{x}</name><uri>{x}</uri></author><category term=\"{x}\" label=\"{x}\"/><category term=\"Democracy\"/>\
-             <rights type=\"{kind}\">{x}</rights><summary type=\"{kind}\">{x}</summary>\
-             <content type=\"html\" xml:lang=\"{x}\">{body}</content></entry>"
+            "<entry><id>{plain}</id><title type=\"{kind}\">{x}</title><updated>{date}</updated><published>{date}</published>\
+             <link href=\"{plain}\"/><link rel=\"enclosure\" href=\"{plain}\" type=\"{plain}\"/><link rel=\"license\" href=\"{plain}\"/>\
+             <author><name>{plain}</name><uri>{plain}</uri></author><category term=\"{plain}\" label=\"{plain}\"/>\
+             <category term=\"Democracy\"/><rights type=\"{kind}\">{x}</rights><summary type=\"{kind}\">{x}</summary>\
+             <content type=\"{content_kind}\" xml:lang=\"{plain}\">{body}</content></entry>"
         )
         .unwrap();
     }

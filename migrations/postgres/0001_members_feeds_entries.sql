@@ -34,7 +34,7 @@ CREATE TABLE feeds (
     include          TEXT COLLATE "C" NOT NULL CHECK (include IN ('all', 'tagged')),
     licence          TEXT COLLATE "C",
     joined           TEXT COLLATE "C" NOT NULL CHECK (length(joined) = 10),
-    status           TEXT COLLATE "C" NOT NULL CHECK (status IN ('active', 'paused', 'retired', 'gone')),
+    status           TEXT COLLATE "C" NOT NULL CHECK (status IN ('pending', 'active', 'paused', 'retired', 'gone', 'rejected')),
     in_file          BOOLEAN NOT NULL,
     version          BIGINT NOT NULL,         -- grows with each write; a poll computed from an older one is refused
     etag             TEXT COLLATE "C",
@@ -111,7 +111,8 @@ CREATE TABLE entries (
     UNIQUE (feed_id, source_id),
     CHECK (NOT shown OR (duplicate_of IS NULL AND withdrawn_at IS NULL AND arrival IS NOT NULL)),
     -- What was withdrawn keeps its key and place, and nothing that its author wrote.
-    CHECK (withdrawn_at IS NULL OR (title IS NULL AND author IS NULL AND image_url IS NULL AND image_alt IS NULL
+    CHECK (withdrawn_at IS NULL OR (link IS NULL AND link_key IS NULL AND source_url IS NULL AND fingerprint = ''
+        AND substance = '' AND title IS NULL AND author IS NULL AND image_url IS NULL AND image_alt IS NULL
         AND summary = '' AND content_html = '' AND text = '' AND hashtags = '[]' AND categories = '[]'
         AND topics = '[]'))
 );

@@ -33,7 +33,7 @@ CREATE TABLE feeds (
     include          TEXT NOT NULL CHECK (include IN ('all', 'tagged')),
     licence          TEXT,
     joined           TEXT NOT NULL CHECK (length(joined) = 10),
-    status           TEXT NOT NULL CHECK (status IN ('active', 'paused', 'retired', 'gone')),
+    status           TEXT NOT NULL CHECK (status IN ('pending', 'active', 'paused', 'retired', 'gone', 'rejected')),
     in_file          INTEGER NOT NULL CHECK (in_file IN (0, 1)),
     version          INTEGER NOT NULL,         -- grows with each write; a poll computed from an older one is refused
     etag             TEXT,
@@ -110,7 +110,8 @@ CREATE TABLE entries (
     UNIQUE (feed_id, source_id),
     CHECK (shown = 0 OR (duplicate_of IS NULL AND withdrawn_at IS NULL AND arrival IS NOT NULL)),
     -- What was withdrawn keeps its key and place, and nothing that its author wrote.
-    CHECK (withdrawn_at IS NULL OR (title IS NULL AND author IS NULL AND image_url IS NULL AND image_alt IS NULL
+    CHECK (withdrawn_at IS NULL OR (link IS NULL AND link_key IS NULL AND source_url IS NULL AND fingerprint = ''
+        AND substance = '' AND title IS NULL AND author IS NULL AND image_url IS NULL AND image_alt IS NULL
         AND summary = '' AND content_html = '' AND text = '' AND hashtags = '[]' AND categories = '[]'
         AND topics = '[]'))
 ) STRICT;

@@ -28,7 +28,7 @@ pub struct DigestInput<'a> {
     pub entries: Vec<Entry>,
     /// By member's slug: when their last post before the week was published. Who is missing had none.
     pub previous: HashMap<String, DateTime<Utc>>,
-    /// By entry's key: the links in its whole text, from [`links_in`](crate::links_in).
+    /// By entry's key: the links in its whole text, address and words.
     pub links: &'a HashMap<String, Vec<(String, String)>>,
     /// Who joined in the week.
     pub new_members: Vec<Member>,

@@ -22,7 +22,6 @@ mod instant;
 mod json;
 mod json_feed;
 mod licence;
-mod links;
 mod opml;
 mod rss;
 pub mod schemas;
@@ -41,6 +40,5 @@ pub use entry_json::{
 pub use feed_info::{ArchiveLinks, FeedInfo};
 pub use json::json;
 pub use json_feed::json_feed;
-pub use links::links_in;
 pub use opml::{Outline, opml};
 pub use rss::rss;

@@ -57,11 +57,16 @@ pub struct Entry {
 impl Entry {
     /// The title, or the first words of a post without one.
     pub fn heading(&self) -> String {
-        match &self.title {
-            Some(title) => title.clone(),
-            None if self.summary.is_empty() => self.url.clone().unwrap_or_else(|| "Untitled".to_owned()),
-            None => crate::first_words(&self.summary, 10),
-        }
+        heading(self.title.as_deref(), &self.summary, self.url.as_deref())
+    }
+}
+
+/// What a post is called: its title, else its first words, else its address.
+pub fn heading(title: Option<&str>, summary: &str, url: Option<&str>) -> String {
+    match title {
+        Some(title) => title.to_owned(),
+        None if summary.is_empty() => url.unwrap_or("Untitled").to_owned(),
+        None => crate::first_words(summary, 10),
     }
 }
 

@@ -153,6 +153,8 @@ pub struct Member {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FeedStatus {
+    /// Waits for a moderator's approval: not polled, and shown to nobody else.
+    Pending,
     /// Polled when due.
     Active,
     /// Not polled until resumed.
@@ -161,19 +163,35 @@ pub enum FeedStatus {
     Retired,
     /// Answered 410 twice, a day apart: not polled until resumed.
     Gone,
+    /// A moderator did not take it on: not polled, and shown to nobody else.
+    Rejected,
 }
 
 impl FeedStatus {
     /// Every status.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Paused, Self::Retired, Self::Gone];
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Active,
+        Self::Paused,
+        Self::Retired,
+        Self::Gone,
+        Self::Rejected,
+    ];
+
+    /// Whether readers know of the feed: it was taken on, whatever became of it since.
+    pub fn is_public(self) -> bool {
+        !matches!(self, Self::Pending | Self::Rejected)
+    }
 
     /// The word in columns and outputs.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Pending => "pending",
             Self::Active => "active",
             Self::Paused => "paused",
             Self::Retired => "retired",
             Self::Gone => "gone",
+            Self::Rejected => "rejected",
         }
     }
 

@@ -127,6 +127,22 @@ fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
     let day = |at: DateTime<Utc>| at.with_timezone(&zone).format("%-d %B %Y").to_string();
     let is = |state, since, reason: String| Health { state, since, reason };
     match vitals.status {
+        FeedStatus::Pending => {
+            return is(
+                HealthState::Waiting,
+                None,
+                "This feed waits for a moderator's approval. It is not polled, and nothing of it is shown, before that."
+                    .to_owned(),
+            );
+        }
+        FeedStatus::Rejected => {
+            return is(
+                HealthState::Stopped,
+                None,
+                "A moderator did not take this feed on. It is not polled, and nothing of it is shown."
+                    .to_owned(),
+            );
+        }
         FeedStatus::Paused => {
             return is(
                 HealthState::Stopped,

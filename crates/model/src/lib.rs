@@ -10,6 +10,7 @@ mod entry;
 mod feed;
 mod health;
 mod html;
+mod links;
 pub mod paths;
 mod search;
 mod site;
@@ -22,12 +23,15 @@ mod why;
 pub use address::{link_key, normal_feed_address};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use draft::{EntryDraft, KnownEntry};
-pub use entry::{AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, Withdrawal};
+pub use entry::{
+    AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, Withdrawal, heading,
+};
 pub use feed::{
     ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
 };
 pub use health::{Health, HealthState};
 pub use html::SafeHtml;
+pub use links::links_in;
 pub use search::{Filter, FilterBy, Search};
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;

@@ -1,7 +1,8 @@
 //! Dates as feeds write them: RFC 3339, RFC 822 and its descendants, and what people type. A date without a zone
 //! is the network's own (the zone handed in); British names of zones are British, and `05/10/2026` is in October.
 //!
-//! Refuses to guess from languages other than English and Welsh, and knows no clock.
+//! Months have their names in English, Welsh and the languages of most blog software; of days of the week nothing is
+//! read. It knows no clock.
 
 use chrono::{
     DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc,
@@ -57,8 +58,10 @@ pub(crate) fn unpack(packed: DateTime<Utc>) -> FeedDate {
 
 /// The instant, in whole seconds, and whether the text named a zone.
 fn parse(text: &str, zone: Tz) -> Option<(DateTime<Utc>, bool)> {
-    let fields = Fields::read(text.trim())?;
-    let date = match text.trim() {
+    let text = text.trim();
+    let written_out = with_signs(text);
+    let fields = Fields::read(written_out.as_deref().unwrap_or(text))?;
+    let date = match text {
         // A year by itself is its first day (W3CDTF).
         year if year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()) => {
             NaiveDate::from_ymd_opt(year.parse().ok()?, 1, 1)?
@@ -87,6 +90,17 @@ fn in_zone(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
             .earliest()
             .map_or_else(|| local.and_utc(), |at| at.to_utc()),
     }
+}
+
+/// A date with the words for year, month and day behind its numbers, as Korean, Japanese and Chinese have it; `None`
+/// if it has none.
+fn with_signs(text: &str) -> Option<String> {
+    text.contains(['년', '年']).then(|| {
+        text.replace("년 ", "-")
+            .replace("월 ", "-")
+            .replace(['년', '年', '월', '月'], "-")
+            .replace(['일', '日'], " ")
+    })
 }
 
 enum Zone {
@@ -181,6 +195,10 @@ impl Fields {
             ([packed], 6) if self.year.is_some() => {
                 self.clock = Some((packed / 10_000, packed / 100 % 100, packed % 100));
             }
+            // `261005`, as ISO 8601 once allowed it.
+            ([packed], 6) if self.day.is_none() && self.month.is_none() => {
+                self.set(full_year(packed / 10_000, 2), packed / 100 % 100, packed % 100);
+            }
             ([number], 4) if self.year.is_none() => self.year = Some(*number as i32),
             ([packed], 4) if self.clock.is_none() => self.clock = Some((packed / 100, packed % 100, 0)),
             ([number], 1 | 2) if self.day.is_none() => self.day = Some(*number),
@@ -274,7 +292,7 @@ fn full_year(number: u32, digits: usize) -> i32 {
     }
 }
 
-/// A month in English (whole or by its first three letters) or in Welsh.
+/// A month in English (whole or by its first three letters), Welsh, or another language.
 fn month(word: &str) -> Option<u32> {
     const ENGLISH: [&str; 12] = [
         "january",
@@ -290,33 +308,36 @@ fn month(word: &str) -> Option<u32> {
         "november",
         "december",
     ];
-    const WELSH: [&str; 12] = [
-        "ionawr",
-        "chwefror",
-        "mawrth",
-        "ebrill",
-        "mai",
-        "mehefin",
-        "gorffennaf",
-        "awst",
-        "medi",
-        "hydref",
-        "tachwedd",
-        "rhagfyr",
-    ];
-    // What Welsh calendars shorten them to, where the first three letters would not tell.
-    const WELSH_SHORT: [&str; 12] = [
-        "ion", "chwe", "maw", "ebr", "mai", "meh", "gor", "aws", "med", "hyd", "tach", "rhag",
-    ];
-    let at = ENGLISH
-        .iter()
-        .position(|month| {
-            word.len() >= 3 && month.starts_with(word) || word == "sept" && *month == "september"
-        })
-        .or_else(|| WELSH.iter().position(|month| *month == word))
-        .or_else(|| WELSH_SHORT.iter().position(|month| *month == word))?;
+    let english = || {
+        ENGLISH
+            .iter()
+            .position(|month| word.len() >= 3 && month.starts_with(word))
+    };
+    let others = || {
+        OTHER_MONTHS
+            .iter()
+            .position(|names| names.split(' ').any(|name| name == word))
+    };
+    let at = english().or_else(others)?;
     Some(at as u32 + 1)
 }
+
+/// Welsh, then French, German, Spanish, Italian, Portuguese, Dutch, Polish, Hungarian and Greek; with what calendars
+/// shorten them to, where the first three letters of the English name would not tell.
+const OTHER_MONTHS: [&str; 12] = [
+    "ionawr ion janvier janv januar jänner enero ene gennaio gen janeiro januari stycznia styczeń január ιανουαρίου ιαν",
+    "chwefror chwe février févr fév fevr februar febrero febbraio fevereiro fev februari lutego luty február φεβρουαρίου φεβ",
+    "mawrth maw mars märz mär marzo março maart mrt marca marzec március μαρτίου μάρ μαρ μάώ μαώ",
+    "ebrill ebr avril avr abril abr aprile kwietnia kwiecień április απριλίου απρ",
+    "mai mayo maggio mag maio mei maja maj május μαΐου μάι μαϊ μαι",
+    "mehefin meh juin juni junio giugno giu junho czerwca czerwiec június ιουνίου ιούν ιουν ιον",
+    "gorffennaf gor juillet juil juli julio luglio lug julho lipca lipiec július ιουλίου ιούλ ιουλ ιολ",
+    "awst aws août aoû aout agosto ago augustus sierpnia sierpień augusztus αυγούστου αύγ αυγ",
+    "medi med sept septembre septiembre settembre set setembro września wrzesień szeptember σεπτεμβρίου σεπ",
+    "hydref hyd octobre oktober okt octubre ottobre ott outubro out października październik október οκτωβρίου οκτ",
+    "tachwedd tach novembre noviembre novembro listopada listopad νοεμβρίου νοέ νοε",
+    "rhagfyr rhag décembre déc dezember dez diciembre dic dicembre dezembro grudnia grudzień δεκεμβρίου δεκ",
+];
 
 /// Minutes east of Greenwich. Names that mean different hours in different countries (`IST`) are not here: they
 /// are read as the network's own time.
@@ -410,6 +431,15 @@ mod tests {
             ("Thurs, 13 Jul 2011 07:38:00 GMT", "2011-07-13T07:38:00Z"),
             ("Wed, 25 Aug 2012 07:38:00 GMT", "2012-08-25T07:38:00Z"),
             ("Sept 5, 2026 12:30 AM GMT", "2026-09-05T00:30:00Z"),
+            // other languages
+            ("lundi 5 octobre 2026 09:00 GMT", "2026-10-05T09:00:00Z"),
+            ("Mo, 05 Okt 2026 09:00:00 +0000", "2026-10-05T09:00:00Z"),
+            ("mar, 06 ottobre 2026 09:00:00 +0000", "2026-10-06T09:00:00Z"),
+            ("Δευ, 05 Οκτ 2026 09:00:00 EST", "2026-10-05T14:00:00Z"),
+            ("2026-október-5T9:00-05:00", "2026-10-05T14:00:00Z"),
+            ("2026년 10월 05일  09:00:15", "2026-10-05T08:00:15Z zoneless"),
+            ("2026年10月5日 09:00", "2026-10-05T08:00:00Z zoneless"),
+            ("261005", "2026-10-04T23:00:00Z zoneless"),
             ("05/10/2026", "2026-10-04T23:00:00Z zoneless"),
             ("05/10/2026 09:00", "2026-10-05T08:00:00Z zoneless"),
             ("10/25/2026 09:00 GMT", "2026-10-25T09:00:00Z"),

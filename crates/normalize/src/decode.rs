@@ -30,6 +30,14 @@ pub(crate) fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<
 }
 
 fn decode_once<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
+    // Before UTF-16, whose mark begins that of UTF-32.
+    if let Some(text) = utf32(body) {
+        return Decoded {
+            text: Cow::Owned(text),
+            mismatch: None,
+            twice: false,
+        };
+    }
     if let Some((encoding, bom)) = Encoding::for_bom(body) {
         return sure(encoding, &body[bom..]);
     }
@@ -89,6 +97,23 @@ fn decode_once<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
         mismatch: Some((declared.name(), encoding.name())),
         twice: false,
     }
+}
+
+/// UTF-32, by its mark or by the zeros around the first "<" or "{", which no other encoding has there.
+fn utf32(body: &[u8]) -> Option<String> {
+    let (start, unit): (usize, fn([u8; 4]) -> u32) = match body {
+        [0, 0, 0xfe, 0xff, ..] => (4, u32::from_be_bytes),
+        [0xff, 0xfe, 0, 0, ..] => (4, u32::from_le_bytes),
+        [0, 0, 0, b'<' | b'{', ..] => (0, u32::from_be_bytes),
+        [b'<' | b'{', 0, 0, 0, ..] => (0, u32::from_le_bytes),
+        _ => return None,
+    };
+    let units = body[start..].as_chunks::<4>().0.iter();
+    Some(
+        units
+            .map(|&bytes| char::from_u32(unit(bytes)).unwrap_or('\u{fffd}'))
+            .collect(),
+    )
 }
 
 fn sure<'a>(encoding: &'static Encoding, body: &'a [u8]) -> Decoded<'a> {
@@ -253,6 +278,12 @@ mod tests {
         assert_eq!(text(&utf16, None), "<a>é</a>");
         let bare: Vec<u8> = "<a>é</a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(text(&bare, None), "<a>é</a>");
+        for to_bytes in [u32::to_be_bytes, u32::to_le_bytes] {
+            for said in ["\u{feff}<a>é😀</a>", "<a>é😀</a>"] {
+                let utf32: Vec<u8> = said.chars().flat_map(|c| to_bytes(u32::from(c))).collect();
+                assert_eq!(text(&utf32, Some("text/xml; charset=utf-8")), "<a>é😀</a>");
+            }
+        }
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! The feed's own markup never leaves this crate: it is kept in private fields until the sanitiser has seen it.
 
 use chrono::{DateTime, Utc};
+use memchr::memchr;
 use model::{EntryDraft, Image, clean_text, link_key};
 use url::Url;
 
 use crate::dates::FeedDate;
 use crate::document::language_tag;
+use crate::entities::{Reference, named, numbered, reference};
 use crate::hashtag::hashtags;
 use crate::identity::{digest, hashed_id};
 use crate::parse::{self, Link, Raw};
@@ -154,8 +156,8 @@ impl RawEntry {
             && self.summary.is_none()
     }
 
-    /// Hash of all the feed says of it but its dates; then, after a hyphen, of its words alone, if they are enough to
-    /// tell it by. Computed on asking.
+    /// Hash of all the feed says of it but its dates; then, after a hyphen each, of its words alone, if they are enough to
+    /// tell it by, and of its title alone. Computed on asking.
     pub fn fingerprint(&self) -> String {
         let [title, content, summary] =
             [&self.title, &self.content, &self.summary].map(|raw| raw.as_ref().map_or("", Raw::as_str));
@@ -179,11 +181,11 @@ impl RawEntry {
         } else {
             summary
         };
-        format!("{all}-{}", words_hash(title, body))
+        format!("{all}-{}-{}", words_hash(title, body), title_hash(title))
     }
 
-    /// A hash of its title alone.
-    pub(crate) fn title_hash(&self) -> String {
+    /// A hash of its title alone, as it stood.
+    pub(crate) fn title_digest(&self) -> String {
         digest(self.title.iter().map(Raw::as_str))
     }
 
@@ -241,26 +243,59 @@ impl RawEntry {
     }
 }
 
-/// Hash of the letters of a title and a body, markup, spaces and punctuation aside; empty for a short body, which two
-/// posts may have in common. The beginning of a long one is enough.
+/// Hash of the letters of a title and a body, however markup, spaces and punctuation stand around them and whether or
+/// not they are written as references; empty for a short body, which two posts may have in common. The beginning of a
+/// long one is enough.
 fn words_hash(title: &str, body: &str) -> String {
     const ENOUGH: usize = 100;
     const MOST: usize = 500;
-    let mut letters = Vec::with_capacity(MOST);
-    let mut markup = false;
-    for byte in body.bytes() {
-        match byte {
-            _ if letters.len() == MOST => break,
-            b'<' => markup = true,
-            b'>' => markup = false,
-            _ if !markup && (byte.is_ascii_alphanumeric() || !byte.is_ascii()) => letters.push(byte),
-            _ => {}
-        }
-    }
+    let letters = letters(body, MOST);
     if letters.len() < ENOUGH {
         return String::new();
     }
-    digest([title, &String::from_utf8_lossy(&letters)])
+    digest([letters_of_title(title).as_str(), &letters])
+}
+
+/// Hash of a title's letters; empty if there are none.
+fn title_hash(title: &str) -> String {
+    match letters_of_title(title).as_str() {
+        "" => String::new(),
+        letters => digest([letters]),
+    }
+}
+
+fn letters_of_title(title: &str) -> String {
+    letters(title, usize::MAX)
+}
+
+/// The first letters and digits of a text that may be markup, so many bytes of them or a few more.
+fn letters(text: &str, most: usize) -> String {
+    let bytes = text.as_bytes();
+    let mut letters = String::with_capacity(most.min(bytes.len()));
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at)
+        && letters.len() < most
+    {
+        let (c, length) = match byte {
+            b'<' => (
+                None,
+                memchr(b'>', &bytes[at..]).map_or(bytes.len() - at, |end| end + 1),
+            ),
+            b'&' => match reference(&text[at..]) {
+                Reference::Named(name, length) => (named(name), length),
+                Reference::Numbered(number, length) => (numbered(number), length),
+                Reference::None => (None, 1),
+            },
+            _ if byte.is_ascii() => (Some(char::from(byte)), 1),
+            _ => {
+                let c = text[at..].chars().next();
+                (c, c.map_or(1, char::len_utf8))
+            }
+        };
+        letters.extend(c.filter(|c| c.is_alphanumeric()));
+        at += length;
+    }
+    letters
 }
 
 /// Hash of what readers see, white space and tracking parameters aside.
@@ -295,19 +330,20 @@ pub(crate) fn web_address(href: &str, base: Option<&Url>) -> Option<Url> {
         .filter(|url| !href.is_empty() && matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
-/// The original: the alternate link, preferably to a page, and the last of several, as readers have always done;
-/// else a guid that is an address; else where the content lies.
+/// The original: the alternate link to a page, the last of several, as readers have always done; else a guid that is
+/// an address; else the alternate link to something else; else where the content lies.
 fn link(entry: &parse::Entry, guid: &str, context: &Context<'_>) -> Option<Url> {
     let base = context.feed_url.or(context.site);
     let is_page = |link: &&Link| link.kind.as_deref().is_none_or(|kind| kind.contains("html"));
     let alternate = || entry.links.iter().rev().filter(|link| link.rel.is_none());
     alternate()
         .filter(is_page)
-        .chain(alternate().filter(|link| !is_page(link)))
         .find_map(|link| web_address(&link.href, base))
+        .or_else(|| web_address(guid, None))
         .or_else(|| {
-            let absolute = guid.starts_with("http://") || guid.starts_with("https://");
-            absolute.then(|| web_address(guid, None)).flatten()
+            alternate()
+                .filter(|link| !is_page(link))
+                .find_map(|link| web_address(&link.href, base))
         })
         .or_else(|| web_address(entry.content_src.as_ref()?, base))
 }
@@ -320,12 +356,17 @@ fn base(entry: &parse::Entry, link: Option<&Url>, context: &Context<'_>) -> Opti
     stated.or_else(|| around.cloned())
 }
 
-/// The first picture by https that is the entry's own.
+/// The first picture that is the entry's own, asked for by https as those within posts are.
 fn image(pictures: &[String], base: Option<&Url>) -> Option<Image> {
     pictures
         .iter()
         .filter_map(|picture| web_address(picture, base))
-        .find(|url| url.scheme() == "https" && !url.as_str().contains("gravatar.com/"))
+        .map(|mut url| {
+            // Between the two schemes of the web this cannot fail.
+            let _ = url.set_scheme("https");
+            url
+        })
+        .find(|url| !url.as_str().contains("gravatar.com/"))
         .map(|url| Image {
             url: url.into(),
             alt: None,

@@ -16,6 +16,9 @@ use crate::entry::RawEntry;
 /// and its date, so that an edit of one of them can be recognised.
 const HASHED: &str = "sha256:";
 
+/// How many entries of one poll make a burst, in which a blog that moved is recognised.
+const BURST: usize = 5;
+
 /// What became of an entry that a poll found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
@@ -46,8 +49,9 @@ pub fn entry_key(feed_url: &str, source_id: &str) -> String {
 
 /// Matches what a poll found with what is known of the feed, withdrawn entries included: by identity; else by
 /// link, where it stands once on either side and the feed no longer has the known identity (new guids, a move to
-/// https); else by its words, under the same rule (a permalink that was edited, a blog that moved); else, without
-/// guid and link, by two of title, content and date. One known entry matches one found entry at most. The answers stand in the order of `found`.
+/// https); else by its words, under the same rule (a permalink that was edited, a blog that moved); else by its title,
+/// where many match at once (a blog that moved and cut its posts short); else, without guid and link, by two of title,
+/// content and date. One known entry matches one found entry at most. The answers stand in the order of `found`.
 pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
     let by_id: HashMap<&str, &KnownEntry> = known
         .iter()
@@ -87,6 +91,7 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
                 .filter(|known| !found_ids.contains(known.source_id.as_str()));
         }
         match_words(&gone, &fingerprints, &mut partners);
+        match_titles(&gone, &fingerprints, &mut partners);
         match_hashed(&gone, found, &mut partners);
     }
     let mut seen = HashSet::new();
@@ -108,28 +113,59 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
 
 /// Matches entries that say word for word what one says that is gone.
 fn match_words<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [Option<&'k KnownEntry>]) {
-    let taken: HashSet<i64> = partners.iter().flatten().map(|known| known.id).collect();
-    let known_words = unique(
-        gone.iter()
-            .filter(|known| !taken.contains(&known.id))
-            .filter_map(|known| Some((words(&known.fingerprint)?, *known))),
-    );
-    let found_words = unique(found.iter().filter_map(|print| Some((words(print)?, print))));
-    for (fingerprint, partner) in found.iter().zip(partners) {
-        if partner.is_none() {
-            *partner = words(fingerprint)
-                .filter(|&words| found_words.get(words).is_some_and(Option::is_some))
-                .and_then(|words| *known_words.get(words)?);
+    let by_words = by_part(gone, found, partners, words);
+    for (partner, by_words) in partners.iter_mut().zip(by_words) {
+        *partner = partner.or(by_words);
+    }
+}
+
+/// Matches entries of the same titles as such that are gone, if they are a burst: a single new post may well be called
+/// as an old one was.
+fn match_titles<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [Option<&'k KnownEntry>]) {
+    let by_title = by_part(gone, found, partners, title);
+    let alike = by_title.iter().flatten().count();
+    let unmatched = partners.iter().filter(|partner| partner.is_none()).count();
+    if alike >= BURST && alike * 2 >= unmatched {
+        for (partner, by_title) in partners.iter_mut().zip(by_title) {
+            *partner = partner.or(by_title);
         }
     }
 }
 
+/// For each found entry without a partner: the one that is gone whose fingerprint has the same part, where one alone has
+/// it on either side.
+fn by_part<'k>(
+    gone: &[&'k KnownEntry],
+    found: &[String],
+    partners: &[Option<&KnownEntry>],
+    part: fn(&str) -> Option<&str>,
+) -> Vec<Option<&'k KnownEntry>> {
+    let taken: HashSet<i64> = partners.iter().flatten().map(|known| known.id).collect();
+    let known_parts = unique(
+        gone.iter()
+            .filter(|known| !taken.contains(&known.id))
+            .filter_map(|known| Some((part(&known.fingerprint)?, *known))),
+    );
+    let found_parts = unique(found.iter().filter_map(|print| Some((part(print)?, print))));
+    found
+        .iter()
+        .zip(partners)
+        .map(|(fingerprint, partner)| {
+            let part = part(fingerprint).filter(|_| partner.is_none())?;
+            found_parts.get(part)?.as_ref()?;
+            *known_parts.get(part)?
+        })
+        .collect()
+}
+
 /// The part of a fingerprint that speaks of the words; `None` if they are too few.
 fn words(fingerprint: &str) -> Option<&str> {
-    fingerprint
-        .split_once('-')
-        .map(|(_, words)| words)
-        .filter(|words| !words.is_empty())
+    fingerprint.split('-').nth(1).filter(|words| !words.is_empty())
+}
+
+/// The part of a fingerprint that speaks of the title; `None` if there is none.
+fn title(fingerprint: &str) -> Option<&str> {
+    fingerprint.split('-').nth(2).filter(|title| !title.is_empty())
 }
 
 /// Matches edited entries that have nothing but their words and date.
@@ -217,7 +253,7 @@ pub(crate) fn make_unique(entries: &mut [RawEntry]) -> Vec<usize> {
     if !shared.is_empty() {
         for at in repeated(entries) {
             let entry = &mut entries[at];
-            entry.source_id = format!("{}\n{}", entry.source_id, entry.title_hash());
+            entry.source_id = format!("{}\n{}", entry.source_id, entry.title_digest());
         }
         for at in repeated(entries) {
             let entry = &mut entries[at];

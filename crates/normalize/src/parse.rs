@@ -129,6 +129,68 @@ mod tests {
         }
     }
 
+    fn only_entry(text: &str) -> Entry {
+        let url = Url::parse("https://blog.example/feed").unwrap();
+        let mut feed = parse(text, Some(&url), chrono_tz::Europe::London).unwrap();
+        assert_eq!(feed.entries.len(), 1, "{text}");
+        feed.entries.remove(0)
+    }
+
+    #[test]
+    fn elements_of_the_other_family_are_read_too() {
+        let rss = |fields: &str| {
+            only_entry(&format!(
+                "<rss version='2.0'><channel><item>{fields}</item></channel></rss>"
+            ))
+        };
+        let atom = |fields: &str| {
+            only_entry(&format!(
+                "<feed xmlns='http://www.w3.org/2005/Atom'><entry>{fields}</entry></feed>"
+            ))
+        };
+        let entry = rss(
+            "<id>https://blog.example/1</id><published>2026-10-05T09:00:00Z</published><summary>Words</summary>",
+        );
+        assert_eq!(entry.id, "https://blog.example/1");
+        assert!(entry.published.is_some() && entry.summary.is_some());
+        assert!(
+            rss("<title>t</title><lastBuildDate>2026-10-05T09:00:00Z</lastBuildDate>")
+                .updated
+                .is_some()
+        );
+        for link in [
+            "<link url='https://blog.example/1'/>",
+            "<link href='https://blog.example/1'/>",
+        ] {
+            assert_eq!(
+                rss(&format!("<title>t</title>{link}")).links[0].href,
+                "https://blog.example/1"
+            );
+        }
+        let entry = atom(
+            "<guid>https://blog.example/1</guid><pubDate>2026-10-05T09:00:00Z</pubDate><description>Words</description>",
+        );
+        assert_eq!(entry.id, "https://blog.example/1");
+        assert!(entry.published.is_some() && entry.summary.is_some());
+    }
+
+    #[test]
+    fn a_root_is_what_it_is_called_whatever_its_namespace() {
+        for (open, close) in [
+            (
+                "<x:rss xmlns:x='https://elsewhere.example/' version='2.0'><x:channel><x:item>",
+                "</x:item></x:channel></x:rss>",
+            ),
+            (
+                "<x:feed xmlns:x='https://elsewhere.example/'><x:entry>",
+                "</x:entry></x:feed>",
+            ),
+        ] {
+            let entry = only_entry(&format!("{open}<x:title>One</x:title>{close}"));
+            assert_eq!(entry.title.unwrap().as_str(), "One");
+        }
+    }
+
     #[test]
     #[expect(
         clippy::disallowed_methods,

@@ -195,6 +195,9 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
                 self.prefixes.push((prefix, vocabulary));
             }
         }
+        if self.stack.is_empty() && self.entries == 0 && !self.root_closed {
+            self.take_root_at_its_word(name);
+        }
         let element = Element {
             name,
             vocabulary: self.vocabulary(name, at),
@@ -235,9 +238,22 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
         }
     }
 
+    /// Whatever a feed says that its namespace is, its first element says what it is; but RDF is no feed's own.
+    fn take_root_at_its_word(&mut self, name: &'a str) {
+        let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
+        if let Some((_, vocabulary)) = self.prefixes.iter_mut().rev().find(|(known, _)| *known == prefix)
+            && *vocabulary == Vocabulary::Other
+            && !local(name).eq_ignore_ascii_case("rdf")
+        {
+            *vocabulary = Vocabulary::Feed;
+        }
+    }
+
     fn vocabulary(&mut self, name: &str, at: usize) -> Vocabulary {
         let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
-        if let Some((_, vocabulary)) = self.prefixes.iter().rev().find(|(known, _)| *known == prefix) {
+        if let Some((_, vocabulary)) =
+            (self.prefixes.iter().rev()).find(|(known, _)| known.eq_ignore_ascii_case(prefix))
+        {
             return *vocabulary;
         }
         if !prefix.is_empty() {

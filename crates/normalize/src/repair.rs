@@ -183,48 +183,18 @@ const CONTAINERS: [&str; 13] = [
     "itunes:category",
 ];
 
-/// Elements that hold text alone, and that feed-rs reads or nobody needs.
-const LEAVES: [&str; 63] = [
+/// Elements that hold text alone, in RSS and Atom, and that feed-rs reads or nobody needs.
+const LEAVES: [&str; 29] = [
     "title",
     "author",
     "link",
-    "description",
-    "pubDate",
-    "guid",
     "category",
-    "dc:creator",
-    "content:encoded",
-    "comments",
+    "generator",
     "wfw:commentRss",
     "slash:comments",
-    "id",
-    "updated",
-    "published",
-    "content",
-    "summary",
-    "name",
-    "uri",
-    "email",
-    "enclosure",
     "media:thumbnail",
     "media:credit",
     "media:rating",
-    "atom:link",
-    "language",
-    "copyright",
-    "managingEditor",
-    "webMaster",
-    "lastBuildDate",
-    "generator",
-    "docs",
-    "cloud",
-    "rating",
-    "ttl",
-    "url",
-    "width",
-    "height",
-    "hour",
-    "day",
     "sy:updatePeriod",
     "sy:updateFrequency",
     "sy:updateBase",
@@ -240,15 +210,65 @@ const LEAVES: [&str; 63] = [
     "thr:total",
     "thr:in-reply-to",
     "post-id",
-    "icon",
-    "logo",
-    "rights",
-    "subtitle",
     "opensearch:totalResults",
     "opensearch:startIndex",
     "opensearch:itemsPerPage",
     "georss:point",
 ];
+
+/// The same, in RSS alone: each family's elements in the other are read over by the library.
+const RSS_LEAVES: [&str; 7] = [
+    "description",
+    "pubDate",
+    "guid",
+    "dc:creator",
+    "content:encoded",
+    "comments",
+    "enclosure",
+];
+
+/// The same, in the head of RSS alone.
+const RSS_HEAD_LEAVES: [&str; 15] = [
+    "atom:link",
+    "language",
+    "copyright",
+    "managingEditor",
+    "webMaster",
+    "lastBuildDate",
+    "docs",
+    "cloud",
+    "rating",
+    "ttl",
+    "url",
+    "width",
+    "height",
+    "hour",
+    "day",
+];
+
+/// The same, in Atom alone.
+const ATOM_LEAVES: [&str; 12] = [
+    "id",
+    "updated",
+    "published",
+    "content",
+    "summary",
+    "name",
+    "uri",
+    "email",
+    "icon",
+    "logo",
+    "rights",
+    "subtitle",
+];
+
+fn is_leaf(name: &str, format: Format, in_item: bool) -> bool {
+    LEAVES.contains(&name)
+        || match format {
+            Format::Atom => ATOM_LEAVES.contains(&name),
+            _ => RSS_LEAVES.contains(&name) || !in_item && RSS_HEAD_LEAVES.contains(&name),
+        }
+}
 
 /// Leaves that name people.
 const PEOPLE: [&str; 6] = [
@@ -320,7 +340,8 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                 // An author has a name in Atom, and is one in RSS.
                 let container =
                     CONTAINERS.contains(&name) && (name != "author" || root.format == Format::Atom);
-                if leaf.is_some() || open.is_empty() || !(container || LEAVES.contains(&name)) {
+                let is_known = container || is_leaf(name, root.format, open.contains(&"item"));
+                if leaf.is_some() || open.is_empty() || !is_known {
                     return None;
                 }
                 let length = plain_tag(rest)?;
@@ -328,7 +349,11 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                 // A picture of the item's own, which the library reads over.
                 let picture = name == "image" && open.last() != Some(&"channel");
                 // Atom links by attribute, RSS by text; who does otherwise is not understood.
-                let links = name != "link" || tag.contains("href=") == (root.format == Format::Atom);
+                let links = name != "link"
+                    || match root.format {
+                        Format::Atom => tag.contains("href="),
+                        _ => !tag.contains('='),
+                    };
                 // A relative permalink, of which the library keeps no attribute.
                 let relative =
                     name == "guid" && tag.contains("=\"true") && !rest[length..].starts_with("http");

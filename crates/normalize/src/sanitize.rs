@@ -25,6 +25,7 @@ use url::Url;
 
 use self::nesting::{is_settled, nests_too_deep};
 use self::pictures::by_https;
+pub(crate) use self::players::is_label;
 use self::prepare::{prepare, without_tags};
 use crate::document::language_tag;
 use crate::text::{plain_text, plain_to_html};
@@ -98,10 +99,10 @@ const TAGS: [&str; 62] = [
     "var",
 ];
 
-/// Elements that go with all they hold: their text is code, a fallback or a form, not the post.
-const DROPPED: [&str; 15] = [
-    "script", "style", "iframe", "noembed", "noframes", "noscript", "title", "textarea", "select", "option",
-    "svg", "template", "xmp", "object", "button",
+/// Elements that go with all they hold: their text is code, a fallback, a form or ways through a site, not the post.
+const DROPPED: [&str; 16] = [
+    "nav", "script", "style", "iframe", "noembed", "noframes", "noscript", "title", "textarea", "select",
+    "option", "svg", "template", "xmp", "object", "button",
 ];
 
 const ATTRIBUTES: [(&str, &[&str]); 12] = [
@@ -126,8 +127,26 @@ thread_local! {
     static BASE: RefCell<Option<Url>> = const { RefCell::new(None) };
 }
 
+/// What becomes of players, maps and other frames.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Players {
+    /// Each becomes a link that says where it leads.
+    Linked,
+    /// They go: the label of such a link is not the author's word.
+    Dropped,
+}
+
 /// Makes raw markup safe. Relative addresses are resolved against `base`.
 pub fn sanitize(raw: &str, base: Option<&Url>) -> SafeHtml {
+    sanitized(raw, base, Players::Linked)
+}
+
+/// The same for what becomes a short plain text, a title or a summary: with the author's words alone.
+pub(crate) fn sanitize_words(raw: &str) -> SafeHtml {
+    sanitized(raw, None, Players::Dropped)
+}
+
+fn sanitized(raw: &str, base: Option<&Url>, players: Players) -> SafeHtml {
     BASE.set(base.cloned());
     POLICY.with_borrow_mut(|policy| {
         policy.url_relative(base.map_or(UrlRelative::Deny, |base| {
@@ -136,14 +155,14 @@ pub fn sanitize(raw: &str, base: Option<&Url>) -> SafeHtml {
         let prepared = if nests_too_deep(raw) {
             without_tags(raw).into()
         } else {
-            prepare(raw)
+            prepare(raw, players)
         };
         let mut safe = clean(policy, &prepared);
         for _ in 0..ROUNDS {
             if is_settled(&safe) {
                 return SafeHtml::vouched(safe);
             }
-            let again = clean(policy, &prepare(&safe));
+            let again = clean(policy, &prepare(&safe, players));
             if again == safe {
                 return SafeHtml::vouched(safe);
             }
@@ -462,6 +481,7 @@ mod tests {
             ),
             "<p>d</p>f"
         );
+        assert_eq!(safe("<nav><a href=/>Home</a></nav><p>a</p>"), "<p>a</p>");
         // FEEDS: what feed-rs makes of an escaped attribute in Atom's XHTML.
         assert_eq!(
             safe("<p title=\"\"><img src=x onerror=alert(1)>\">a</p>")

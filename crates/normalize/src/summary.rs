@@ -4,7 +4,11 @@
 //! Headings, paragraphs and list items are parted by a space and nothing else: a full stop after a heading would not
 //! be the author's, and a line end would break the lists and tables that summaries stand in.
 
+use std::borrow::Cow;
+
 use model::{EXCERPT_WORDS, first_words};
+
+use crate::sanitize::is_label;
 
 /// What blog software puts at the end of a summary.
 const BOILERPLATE: [&str; 8] = [
@@ -47,7 +51,8 @@ const SEARCHED_BYTES: usize = 2_000;
 pub(crate) fn summary(own: Option<&str>, text: &str) -> String {
     let own = own.unwrap_or_default();
     let kept = without_boilerplate(own);
-    let text = without_footers(text);
+    let text = without_labels(without_footers(text));
+    let text = text.as_ref();
     if kept.is_empty() {
         // What software appends to a long post is beyond its first words; a post of nothing else is taken at its word.
         let kept = match text.len() {
@@ -78,6 +83,18 @@ fn words_of(kept: &str, whole: &str) -> String {
         words.push('…');
     }
     words
+}
+
+/// Leaves out the lines that stand for players, unless there is nothing else.
+fn without_labels(text: &str) -> Cow<'_, str> {
+    if !text.lines().any(is_label) {
+        return text.into();
+    }
+    let kept: Vec<&str> = text.lines().filter(|line| !is_label(line)).collect();
+    match kept.as_slice() {
+        [] => text.into(),
+        kept => kept.join("\n").into(),
+    }
 }
 
 /// Cuts the lines at the end that are not the author's.
@@ -217,6 +234,11 @@ mod tests {
             summary(None, "It was a long […]\nContinue reading →"),
             "It was a long…"
         );
+        assert_eq!(
+            summary(None, "Watch on youtube.com: A film\nIt was a long year."),
+            "It was a long year."
+        );
+        assert_eq!(summary(None, "Watch on youtube.com"), "Watch on youtube.com");
         assert_eq!(summary(None, "Related"), "Related");
         assert_eq!(
             summary(None, "The post room appeared first on my list"),

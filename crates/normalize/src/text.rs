@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use model::{Image, clean_text};
 
 use crate::entities::{Reference, decode_references, named, numbered, reference};
-use crate::sanitize::sanitize;
+use crate::sanitize::sanitize_words;
 
 /// What stands between two words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,7 +164,7 @@ pub(crate) fn plain_field(text: &str, is_markup: bool) -> String {
     let plain = if !is_markup {
         Cow::Borrowed(text)
     } else if has_tag(text) {
-        Cow::Owned(plain_text(sanitize(text, None).as_str()))
+        Cow::Owned(plain_text(sanitize_words(text).as_str()))
     } else {
         decode_references(text)
     };
@@ -285,6 +285,11 @@ mod tests {
             ("It&#8217;s <em>here</em>", Some("It’s here")),
             ("<script>alert(1)</script>Hello<!-- x -->", Some("Hello")),
             ("a < b and 1<2", Some("a < b and 1<2")),
+            ("safe<embed src=\"https://v.example/\"> words", Some("safe words")),
+            (
+                "<h1>One</h1>two<iframe src='https://v.example/'></iframe>",
+                Some("One two"),
+            ),
             ("  two\n lines\u{8} ", Some("two lines")),
             ("<b></b> ", None),
             ("&nbsp;", None),

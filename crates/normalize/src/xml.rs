@@ -245,6 +245,14 @@ impl<'a> Tokens<'a> {
             Some(b'\'') => self.find(start + 1, "'"),
             _ => None,
         };
+        // A quote that was never closed runs over the end of its tag into the next one.
+        let runs_over = |close: &usize| {
+            let value = &text[start + 1..*close];
+            value
+                .find(['<', '>'])
+                .is_some_and(|at| value.as_bytes()[at] == b'>' && value[at..].contains('<'))
+        };
+        let quoted = quoted.filter(|close| !runs_over(close));
         let (value, next) = if let Some(close) = quoted {
             (start + 1..close, close + 1)
         } else {
@@ -443,6 +451,7 @@ mod tests {
             ("<a b>", "<a>", Flaw::BadTag, 0),
             ("<a b='1'<c>", "<a b=[1]><c>", Flaw::BadTag, 0),
             ("<a b=\"1><c>x", "<a b=[1]><c>x", Flaw::BadTag, 0),
+            ("<a b=\"1><c d=\"2\">x", "<a b=[1]><c d=[2]>x", Flaw::BadTag, 0),
             ("x<a b", "x<a>", Flaw::BadTag, 1),
             ("<![CDATA[a</x>b", "[a]</x>b", Flaw::Truncated, 0),
             ("<!-- a > b", " b", Flaw::Truncated, 0),

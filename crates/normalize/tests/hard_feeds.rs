@@ -69,6 +69,31 @@ fn problem_1_every_id_changes_at_once() {
         match_entries(&stored, &moved(|n| format!("https://new.example/posts/week-{n}"))),
         expected
     );
+    // The new platform writes its own references and markup, or gives no more than the first words.
+    let retold = |words: fn(usize) -> String| -> Vec<RawEntry> {
+        let items: Vec<String> = (0..50)
+            .map(|n| {
+                format!(
+                    "<guid>n-{n}</guid><link>https://new.example/{n}</link><title>Week {n}</title><description>{}</description>",
+                    words(n)
+                )
+            })
+            .collect();
+        entries(&items)
+    };
+    let marked_up = retold(|n| {
+        let words = format!(
+            "&lt;i&gt;What&lt;/i&gt; we learned in week {n} about services&amp;#44; and about ourselves. "
+        )
+        .repeat(3);
+        format!("&lt;p&gt;{words}&lt;/p&gt;")
+    });
+    assert_eq!(match_entries(&stored, &marked_up), expected);
+    let cut_short = retold(|n| format!("What we learned in week {n}…"));
+    assert_eq!(match_entries(&stored, &cut_short), expected);
+    // A few new posts that are called as old ones were are new.
+    let few: Vec<RawEntry> = cut_short.into_iter().take(4).collect();
+    assert_eq!(match_entries(&stored, &few), [Match::New; 4]);
     // Twice the same words are nobody's.
     let twins = [
         post(1, "x", "https://c.example/x"),

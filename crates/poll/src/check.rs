@@ -21,6 +21,9 @@ const USUAL_PLACES: [&str; 6] = [
     "/feed.json",
 ];
 
+/// How many of the feeds that a page names are tried.
+const MOST_TRIED: usize = 5;
+
 /// What is to be checked.
 #[derive(Debug, Clone)]
 pub enum CheckSource {
@@ -126,10 +129,17 @@ pub async fn check(
         CheckSource::Address(url) => checking.address(&mut report, &url).await,
         CheckSource::File(path) => match std::fs::read(&path) {
             Ok(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
-            Err(error) => report.error(
-                &UNREACHABLE,
-                format!("the file {} cannot be read: {error}", path.display()),
-            ),
+            Err(error) => {
+                let name = path.display();
+                report.error(
+                    &UNREACHABLE,
+                    if path.to_string_lossy().contains("://") {
+                        format!("{name} is not a web address; one begins with http:// or https:// and names a host")
+                    } else {
+                        format!("the file {name} cannot be read: {error}")
+                    },
+                );
+            }
         },
         CheckSource::Bytes(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
     }
@@ -158,7 +168,7 @@ impl Checking<'_> {
         }
     }
 
-    /// Reads a document; if it is a web page, the best feed that it names is read instead.
+    /// Reads a document; if it is a web page, the best feed that it names is read instead: the first that is one.
     async fn bytes(
         &self,
         report: &mut CheckReport,
@@ -170,10 +180,8 @@ impl Checking<'_> {
             Ok(document) => return report.read(document, self.tagger, self.now),
             Err(error) => error,
         };
-        let found = base
-            .map(|base| normalize::discover(bytes, content_type, base))
-            .unwrap_or_default();
-        let best = found.first().cloned();
+        let nowhere = Url::parse("about:blank").expect("it is an address");
+        let found = normalize::discover(bytes, content_type, base.unwrap_or(&nowhere));
         report.candidates = found
             .into_iter()
             .map(|candidate| CheckedCandidate {
@@ -181,16 +189,23 @@ impl Checking<'_> {
                 chosen: false,
             })
             .collect();
-        let Some(best) = best else {
+        if report.candidates.is_empty() {
             report.problems.push(error.to_problem());
             return;
-        };
-        if let Err(message) = self.feed(report, &best.url).await {
-            report.url = Some(best.url.to_string());
-            report.error(&NOT_A_FEED, message);
-        } else {
-            report.candidates[0].chosen = true;
         }
+        let mut failures = Vec::new();
+        for at in 0..report.candidates.len().min(MOST_TRIED) {
+            let url = report.candidates[at].candidate.url.clone();
+            match self.feed(report, &url).await {
+                Ok(()) => {
+                    report.candidates[at].chosen = true;
+                    return;
+                }
+                Err(message) => failures.push(NOT_A_FEED.at(url, message)),
+            }
+        }
+        report.url = failures.first().map(|problem| problem.place.clone());
+        report.problems.extend(failures);
     }
 
     /// Looks where the usual platforms keep their feed.

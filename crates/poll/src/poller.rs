@@ -103,7 +103,7 @@ impl Poller {
             Selection::All => {
                 let all = self.store.feeds().await?;
                 all.into_iter()
-                    .filter(|feed| feed.status != FeedStatus::Retired)
+                    .filter(|feed| feed.status.is_public() && feed.status != FeedStatus::Retired)
                     .collect()
             }
             Selection::Named(names) => {

@@ -1,10 +1,9 @@
 //! Digests on the web: which week is asked for, what it is gathered from, and in which form it is given.
 
-use std::collections::HashMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use export::{Digest, DigestInput, DigestStatus, DigestView, NotHeard, digest, links_in};
+use export::{Digest, DigestInput, DigestStatus, DigestView, NotHeard, digest};
 use model::{FeedStatus, Member, Site, Week, start_of_day};
 use store::{MemberDetail, Store, StoreError};
 
@@ -41,10 +40,8 @@ pub async fn digest_of_week(
     let is_archive = end <= store.first_success_at().await?.unwrap_or(now);
     let entries = store.entries_published(start, end).await?;
     let previous = store.last_published_before(start).await?.into_iter().collect();
-    let links: HashMap<_, _> = entries
-        .iter()
-        .filter_map(|entry| Some((entry.key.clone(), links_in(entry.content_html.as_ref()?))))
-        .collect();
+    let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    let links = store.links_of_entries(&keys).await?;
     let members = store.members().await?;
     let closes = |week: Week| closing_of(week, site, next_close);
     Ok(digest(DigestInput {

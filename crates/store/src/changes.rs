@@ -1,5 +1,7 @@
 //! What changed for readers: the revision of the whole site, and the order of changes.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use model::Withdrawal;
 
@@ -124,6 +126,9 @@ pub(crate) struct NextRevision {
     pub(crate) arrivals: i64,
     /// Whether readers see anything of it.
     pub(crate) visible: bool,
+    /// Entries whose stories somebody else tells too, since this revision: [`crate::stories::settle`] decides whose
+    /// they are.
+    pub(crate) told_again: BTreeSet<i64>,
 }
 
 impl NextRevision {
@@ -136,6 +141,7 @@ impl NextRevision {
             changed_at: millis(at).max(last + 1),
             arrivals: fields.take()?,
             visible: false,
+            told_again: BTreeSet::new(),
         })
     }
 

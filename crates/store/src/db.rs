@@ -141,7 +141,7 @@ pub(crate) async fn standing(database: &mut Transaction) -> Result<Standing, Sto
         Transaction::Sqlite(_) => sqlite::MIGRATIONS,
         Transaction::Postgres(_) => postgres::MIGRATIONS,
     };
-    let ours = migrations(&files);
+    let ours = migrations(files);
     let tables = catalogue::tables(database).await?;
     if !tables.iter().any(|table| table.name == MIGRATION_TABLE) {
         return Ok(Standing::Foreign);
@@ -235,10 +235,7 @@ mod tests {
 
     #[test]
     fn every_migration_is_listed_for_both_databases() {
-        for (folder, listed) in [
-            ("sqlite", sqlite::MIGRATIONS.as_slice()),
-            ("postgres", postgres::MIGRATIONS.as_slice()),
-        ] {
+        for (folder, listed) in [("sqlite", sqlite::MIGRATIONS), ("postgres", postgres::MIGRATIONS)] {
             let folder = format!("{}/../../migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
             let mut files: Vec<String> = std::fs::read_dir(folder)
                 .unwrap()
@@ -252,7 +249,7 @@ mod tests {
             assert_eq!(files, listed);
         }
         let steps = |files: &[MigrationFile]| files.iter().map(|file| (file.0, file.1)).collect::<Vec<_>>();
-        assert_eq!(steps(&sqlite::MIGRATIONS), steps(&postgres::MIGRATIONS));
+        assert_eq!(steps(sqlite::MIGRATIONS), steps(postgres::MIGRATIONS));
     }
 
     #[tokio::test]

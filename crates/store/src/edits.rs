@@ -5,19 +5,21 @@
 
 use std::collections::BTreeSet;
 
-use model::EntryDraft;
+use model::{EntryDraft, link_key};
+use url::Url;
 
 use crate::StoreError;
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::entries::{Write, touch};
 use crate::labels::{self, labels_of};
+use crate::links::{self, Link, links_of};
 use crate::record::ChangedEntry;
 use crate::rows::{Fields, json, millis};
 use crate::sql::Sql;
 use crate::topics;
 
-const BEFORE: &str = "SELECT e.id, e.link, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
+const BEFORE: &str = "SELECT e.id, e.link, e.link_key, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
         e.arrived_at = f.first_success_at AS back_catalogue, f.content = 'full' AS whole, e.language, e.words, e.title,
         e.author, e.image_url, e.image_alt, e.licence, e.hashtags, e.categories, e.topics, e.summary,
         e.content_html
@@ -33,7 +35,8 @@ const REWRITE: &str = "UPDATE entries SET
         updated_at = CASE WHEN $12 THEN $13 ELSE updated_at END,
         changed_at = CASE WHEN $14 THEN $15 ELSE changed_at END,
         language = $16, words = $17, title = $18, author = $19, image_url = $20, image_alt = $21, licence = $22,
-        source_url = $23, hashtags = $24, categories = $25, topics = $26, summary = $27, content_html = $28, text = $29
+        source_url = $23, hashtags = $24, categories = $25, topics = $26, summary = $27, content_html = $28, text = $29,
+        dated_at = $30
     WHERE id = $1";
 
 const STANDING_STORY: &str =
@@ -50,6 +53,7 @@ struct Before {
     back_catalogue: bool,
     /// The same, in the form of a draft: only what readers see of it is filled in.
     draft: EntryDraft,
+    links: Vec<Link>,
 }
 
 /// Rewrites what changed and tells how many changed in substance. An entry of another feed, or one that was
@@ -92,6 +96,7 @@ async fn before(
     let mut fields = Fields::of("entries", &row);
     let _id: i64 = fields.take()?;
     let link = fields.take()?;
+    let link_key: Option<String> = fields.take()?;
     let shown = fields.take()?;
     let arrival = fields.take()?;
     let duplicate_of = fields.take()?;
@@ -114,9 +119,10 @@ async fn before(
     draft.categories = fields.json()?;
     draft.topics = fields.json()?;
     draft.summary = fields.take()?;
-    let content_html = fields.safe_html()?;
+    let content_html = fields.safe_html()?.unwrap_or_default();
+    let links = links_of(&content_html, link_key.as_deref());
     if whole {
-        draft.content_html = content_html.unwrap_or_default();
+        draft.content_html = content_html;
     }
     Ok(Some(Before {
         link,
@@ -127,6 +133,7 @@ async fn before(
         released_at,
         back_catalogue,
         draft,
+        links,
     }))
 }
 
@@ -145,6 +152,13 @@ async fn rewrite_one(
         mut released_at,
         ..
     } = before;
+    // A copy that now leads elsewhere is a copy no more.
+    let before_link: Option<Url> = before.link.as_ref().and_then(|link| link.parse().ok());
+    if before_link.as_ref().map(link_key) != draft.link_key
+        && let Some(story) = duplicate_of.take()
+    {
+        touch(transaction, story, revision).await?;
+    }
     if changed.shown && arrival.is_none() && duplicate_of.is_none() {
         // It shows for the first time: the same rules as for a new one.
         duplicate_of = match &draft.link_key {
@@ -198,10 +212,18 @@ async fn rewrite_one(
         .bind(&draft.summary)
         .bind(draft.content_html.as_str())
         .bind(&draft.text)
+        .bind(draft.published.map(millis))
         .execute(&mut *transaction)
         .await?;
     revision.visible |= visible;
+    let links = links_of(&draft.content_html, draft.link_key.as_deref());
+    if links != before.links {
+        // The pages of those whom it answers change with it, also where readers see only its first words.
+        revision.visible |= shown;
+        links::replace(transaction, changed.id, links).await?;
+    }
     if let Some(story) = duplicate_of.filter(|_| before.duplicate_of.is_none() || before.link != draft.link) {
+        revision.told_again.insert(story);
         touch(transaction, story, revision).await?;
     }
     let labels = |draft, river_at, shown: bool| {

@@ -11,10 +11,12 @@ use model::{AlsoIn, Entry, KnownEntry};
 use crate::changes::NextRevision;
 use crate::db::{Pool, Transaction};
 use crate::labels::{Label, labels_of};
+use crate::links::{self, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, json, millis};
 use crate::sql::{Sql, statements};
+use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
 /// Where undated back catalogue stands in the river: below every date, in the order of arrival.
@@ -52,7 +54,7 @@ const KEY_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE key = $1)";
 const ADD: &str = "INSERT INTO entries (key, uri, feed_id, member_id, source_id, link, link_key, fingerprint, substance,
     shown, duplicate_of, arrival, river_at, published_at, updated_at, released_at, arrived_at, changed_at, language,
     words, title, author, image_url, image_alt, licence, source_url, hashtags, categories, topics, summary,
-    content_html, text) ";
+    content_html, text, dated_at) ";
 const ADD_ONCE: &str = " ON CONFLICT (feed_id, source_id) DO NOTHING RETURNING id, key";
 
 const TOUCH: &str = "UPDATE entries SET changed_at = $2 WHERE id = $1 AND shown = TRUE";
@@ -171,14 +173,20 @@ pub(crate) struct Addition<'a> {
 }
 
 /// Adds entries, which stand oldest first: the river puts the later number first. What is there already is left
-/// alone. Gives how many there were of each feed; the labels of what readers see go to `labels`, for the caller to
+/// alone, and what was withdrawn stays away. Gives how many there were of each feed; the labels of what readers see go to `labels`, for the caller to
 /// add.
 pub(crate) async fn add(
     transaction: &mut Transaction,
-    mut additions: &[Addition<'_>],
+    additions: &[Addition<'_>],
     revision: &mut NextRevision,
     labels: &mut Vec<Label>,
 ) -> Result<HashMap<i64, u32>, StoreError> {
+    let kept_away = kept_away(transaction, additions).await?;
+    let wanted: Vec<Addition<'_>> = (additions.iter().zip(kept_away))
+        .filter(|(_, away)| !away)
+        .map(|(addition, _)| *addition)
+        .collect();
+    let mut additions = wanted.as_slice();
     let mut added = HashMap::new();
     while !additions.is_empty() {
         let (some, rest) = additions.split_at(one_story_each(additions));
@@ -190,6 +198,29 @@ pub(crate) async fn add(
         additions = rest;
     }
     Ok(added)
+}
+
+/// Which of these were withdrawn: they stay away.
+async fn kept_away(
+    transaction: &mut Transaction,
+    additions: &[Addition<'_>],
+) -> Result<Vec<bool>, StoreError> {
+    let graveyard = match Graveyard::find(&mut *transaction).await? {
+        Some(graveyard) if !additions.is_empty() => graveyard,
+        _ => return Ok(vec![false; additions.len()]),
+    };
+    let hashes = |addition: &Addition<'_>| {
+        let (feed_id, draft) = (addition.write.feed_id, &addition.new.draft);
+        let link_key = draft.link_key.as_deref();
+        let links = link_key.map(|key| [graveyard.link_in_feed(feed_id, key), graveyard.link(key)]);
+        let mut hashes = vec![graveyard.source_id(feed_id, &draft.source_id)];
+        hashes.extend(links.into_iter().flatten());
+        hashes
+    };
+    let all: Vec<String> = additions.iter().flat_map(hashes).collect();
+    let away = Graveyard::among(transaction.into(), &all).await?;
+    let is_away = |addition| hashes(addition).iter().any(|hash| away.contains_key(hash));
+    Ok(additions.iter().map(is_away).collect())
 }
 
 /// How many of `additions` come before the first that tells the story of an earlier one from another feed: that one
@@ -350,7 +381,8 @@ async fn add_some(
             .push_bind(json(&draft.topics))
             .push_bind(&draft.summary)
             .push_bind(draft.content_html.as_str())
-            .push_bind(&draft.text);
+            .push_bind(&draft.text)
+            .push_bind(draft.published.map(millis));
     });
     sql.push(ADD_ONCE);
     let mut ids: HashMap<String, i64> = HashMap::with_capacity(placed.len());
@@ -361,17 +393,24 @@ async fn add_some(
     }
 
     let mut added = Vec::with_capacity(ids.len());
+    let mut found = Vec::with_capacity(ids.len());
     for placed in &placed {
         let Some(&id) = ids.get(&placed.key) else { continue };
         let Addition { write, new } = placed.addition;
         if let Some(story) = placed.duplicate_of {
+            revision.told_again.insert(story);
             touch(transaction, story, revision).await?;
         } else if placed.arrival.is_some() {
             labels.extend(labels_of(&new.draft, placed.river_at, id));
             revision.visible = true;
         }
+        found.push((
+            id,
+            links_of(&new.draft.content_html, new.draft.link_key.as_deref()),
+        ));
         added.push(write.feed_id);
     }
+    links::add(transaction, &found).await?;
     Ok(added)
 }
 

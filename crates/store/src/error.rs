@@ -261,6 +261,12 @@ pub enum StoreError {
         /// Why.
         message: String,
     },
+    /// The operating system gives no random numbers.
+    #[error("the operating system gives no random numbers: {message}; without them no secret can be made")]
+    NoRandomness {
+        /// Why.
+        message: String,
+    },
     /// Anything else that the database says.
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),

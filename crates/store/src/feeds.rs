@@ -11,7 +11,7 @@ use crate::{Store, StoreError};
 const FEEDS: &str = concat!(
     "SELECT ",
     feed_columns!(),
-    " FROM feeds f JOIN members m ON m.id = f.member_id ORDER BY f.id"
+    " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.withdrawn_at IS NULL ORDER BY f.id"
 );
 
 /// A moment at which feeds are due or not.
@@ -68,7 +68,7 @@ const RECENT_POLLS: &str =
     FROM polls WHERE feed_id = $1 ORDER BY number DESC LIMIT $2";
 
 impl Store {
-    /// Every feed, oldest first.
+    /// Every feed, oldest first; those that were withdrawn left nothing to show.
     pub async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
         let rows = Sql::new(FEEDS).fetch_all(self.readers()).await?;
         rows.iter().map(rows::feed).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::EntryDraft;
+use model::{EntryDraft, TopicMatch};
 
 use crate::db::Transaction;
 use crate::query::LabelCount;
@@ -55,8 +55,18 @@ pub(crate) struct Label {
 
 /// The labels under which the entry is found at this place in the river.
 pub(crate) fn labels_of(draft: &EntryDraft, river_at: i64, entry_id: i64) -> BTreeSet<Label> {
-    let topics = draft.topics.iter().map(|topic| (LabelKind::Topic, &topic.slug));
-    let hashtags = draft.hashtags.iter().map(|tag| (LabelKind::Hashtag, tag));
+    of(&draft.topics, &draft.hashtags, river_at, entry_id)
+}
+
+/// The labels of an entry that has these.
+pub(crate) fn of(
+    topics: &[TopicMatch],
+    hashtags: &[String],
+    river_at: i64,
+    entry_id: i64,
+) -> BTreeSet<Label> {
+    let topics = topics.iter().map(|topic| (LabelKind::Topic, &topic.slug));
+    let hashtags = hashtags.iter().map(|tag| (LabelKind::Hashtag, tag));
     topics
         .chain(hashtags)
         .map(|(kind, name)| Label {

@@ -9,9 +9,13 @@
 //! `postgres.rs`; `carry.rs` finds a new table by itself. What differs between the databases stays in those two, in `search.rs`
 //! (full text), `catalogue.rs` (which tables there are), and where whole databases are copied: `backup.rs`, `dump.rs`, `carry.rs`.
 //!
+//! What people decide (`decisions.rs`, `membership.rs`, `withdrawal.rs`, `reports.rs`) takes a [`Decision`] and is written
+//! to the audit log in the same transaction. How a withdrawal is used says `withdrawal.rs`.
+//!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
 
 mod aliases;
+mod audit;
 mod backup;
 mod carry;
 mod catalogue;
@@ -28,7 +32,9 @@ mod hosts;
 mod labels;
 mod leases;
 mod left_out;
+mod links;
 mod members;
+mod membership;
 mod merge;
 mod pings;
 mod polls;
@@ -36,17 +42,24 @@ mod postgres;
 mod query;
 mod record;
 mod registry;
+mod reports;
 mod river;
 mod rows;
 mod search;
+mod secrets;
+mod sessions;
 mod snippet;
 mod sql;
 mod sqlite;
+mod stories;
 #[cfg(test)]
 mod testing;
+mod tombstones;
 mod topics;
 mod vitals;
+mod withdrawal;
 
+pub use audit::{AuditLine, Decision, MEMBER, SOURCE, TERMINAL};
 pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
 pub use db::Store;
@@ -57,6 +70,10 @@ pub use feeds::Due;
 pub use hosts::HostUse;
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
+pub use links::{Conversation, Voiced};
+pub use membership::{
+    Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
+};
 pub use pings::{Ping, Touched};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
@@ -65,5 +82,10 @@ pub use query::{
 pub use record::{
     ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
 };
+pub use reports::{NewReport, Report};
+pub use secrets::Secret;
+pub use sessions::Session;
+pub use tombstones::Cause;
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
+pub use withdrawal::{Place, Receipt};

@@ -12,11 +12,12 @@ use crate::{Store, StoreError};
 
 macro_rules! member_columns {
     () => {
-        "SELECT m.slug, m.name, m.organisation, m.url, m.kind,
+        "SELECT m.slug, m.name, m.organisation, m.url, m.kind, m.verified_at,
             (SELECT COUNT(*) FROM entries e WHERE e.member_id = m.id AND e.shown = TRUE) AS entries,
             (SELECT e.released_at FROM entries e WHERE e.member_id = m.id AND e.shown = TRUE
              ORDER BY e.river_at DESC, e.id DESC LIMIT 1) AS newest_at
-         FROM members m WHERE EXISTS (SELECT 1 FROM feeds f WHERE f.member_id = m.id)"
+         FROM members m WHERE EXISTS (SELECT 1 FROM feeds f WHERE f.member_id = m.id
+            AND f.status NOT IN ('pending', 'rejected') AND f.withdrawn_at IS NULL)"
     };
 }
 
@@ -25,7 +26,8 @@ const MEMBER: &str = concat!(member_columns!(), " AND m.slug = $1");
 const FEEDS_OF_MEMBER: &str = concat!(
     "SELECT ",
     feed_columns!(),
-    " FROM members m JOIN feeds f ON f.member_id = m.id WHERE m.slug = $1 ORDER BY f.id"
+    " FROM members m JOIN feeds f ON f.member_id = m.id WHERE m.slug = $1
+     AND f.status NOT IN ('pending', 'rejected') AND f.withdrawn_at IS NULL ORDER BY f.id"
 );
 
 const LAST_PUBLISHED: &str = "SELECT m.slug, MAX(e.published_at) AS published_at
@@ -44,10 +46,15 @@ impl Store {
         rows.iter().map(|row| Fields::of("members", row).take()).collect()
     }
 
-    /// Every member who has or had a feed here, by name.
+    /// Every member who has or had a feed here, by name. Who waits for approval is not among them.
     pub async fn members(&self) -> Result<Vec<MemberDetail>, StoreError> {
         let mut feeds: HashMap<String, Vec<Feed>> = HashMap::new();
-        for feed in self.feeds().await? {
+        let public = self
+            .feeds()
+            .await?
+            .into_iter()
+            .filter(|feed| feed.status.is_public());
+        for feed in public {
             feeds.entry(feed.member.slug.clone()).or_default().push(feed);
         }
         let rows = Sql::new(MEMBERS).fetch_all(self.readers()).await?;
@@ -98,6 +105,7 @@ fn detail(row: &crate::sql::Row) -> Result<MemberDetail, StoreError> {
     let mut fields = Fields::of("members", row);
     Ok(MemberDetail {
         member: fields.member()?,
+        verified_at: fields.at_optional()?,
         feeds: Vec::new(),
         entries: fields.number()?,
         newest: fields.at_optional()?,

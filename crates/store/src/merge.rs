@@ -20,6 +20,8 @@ const SLUG_LEN: usize = 60;
 pub(crate) enum Origin {
     File,
     Import,
+    /// Somebody asks to join.
+    Registration,
 }
 
 /// A member as far as a registry states one.
@@ -51,6 +53,10 @@ pub(crate) struct StoredFeed {
     pub(crate) joined: NaiveDate,
     pub(crate) status: FeedStatus,
     pub(crate) in_file: bool,
+    /// Whether it stands as it does because somebody decided so here.
+    pub(crate) decided: bool,
+    /// Whether a moderator said whose it is.
+    pub(crate) owner_by_hand: bool,
 }
 
 /// All members and feeds. Nothing is ever taken out, so an index names the same one before and after a merge.
@@ -143,6 +149,7 @@ impl<'a> Merge<'a> {
                 self.take_up(index);
                 Ok(())
             }
+            (Some(_), Origin::Registration) => Ok(()),
         }
     }
 
@@ -182,8 +189,13 @@ impl<'a> Merge<'a> {
             include: spec.include.unwrap_or(IncludeChoice::All),
             licence: spec.licence.clone(),
             joined: spec.joined.unwrap_or(self.today),
-            status: FeedStatus::Active,
+            status: match self.origin {
+                Origin::File | Origin::Import => FeedStatus::Active,
+                Origin::Registration => FeedStatus::Pending,
+            },
             in_file: self.origin == Origin::File,
+            decided: false,
+            owner_by_hand: false,
         });
         Ok(())
     }
@@ -248,16 +260,19 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// Takes up a feed that had left the file, unless a decision made here keeps it where it is.
+    /// Takes up a feed that had left the file, or waits for approval, unless a decision made here keeps it where it is.
     fn take_up(&mut self, index: usize) {
         let feed = &mut self.registered.feeds[index];
         match feed.status {
             FeedStatus::Active => {}
-            FeedStatus::Retired if !feed.in_file => {
+            FeedStatus::Retired if feed.in_file || feed.decided => {
+                self.report.kept.push(feed.slug.clone());
+            }
+            FeedStatus::Retired | FeedStatus::Pending => {
                 feed.status = FeedStatus::Active;
                 self.report.resumed.push(feed.slug.clone());
             }
-            FeedStatus::Retired | FeedStatus::Paused | FeedStatus::Gone => {
+            FeedStatus::Paused | FeedStatus::Gone | FeedStatus::Rejected => {
                 self.report.kept.push(feed.slug.clone());
             }
         }
@@ -297,7 +312,7 @@ impl<'a> Merge<'a> {
             self.rename(index, is_first.then_some(member), slug);
         }
         let stated = &mut self.registered.members[member];
-        if spec.member.is_none() {
+        if spec.member.is_none() && !before.owner_by_hand {
             stated.name = spec.name.clone().unwrap_or_else(|| stated.name.clone());
             stated.organisation = spec.organisation.clone().or(stated.organisation.take());
             stated.kind = spec.kind.unwrap_or(stated.kind);
@@ -321,6 +336,9 @@ impl<'a> Merge<'a> {
     /// Whose the file says a stored feed is: of the member it names, else of the member who came by it. A further
     /// feed that now has a name of its own gets a member of its own.
     fn member_of(&mut self, feed: &StoredFeed, spec: &FeedSpec) -> Result<usize, StoreError> {
+        if feed.owner_by_hand {
+            return Ok(feed.member);
+        }
         let present = &self.registered.members[feed.member];
         let has_own_name = spec.name.as_ref().is_some_and(|name| *name != present.name);
         match &spec.member {

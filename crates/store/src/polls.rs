@@ -16,7 +16,7 @@ use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
-use crate::{aliases, hosts, labels, leases};
+use crate::{aliases, hosts, labels, leases, stories};
 
 /// Records of one statement at most.
 const ROWS: usize = 64;
@@ -223,6 +223,7 @@ async fn record_what_is_seen(
     let mut labels = Vec::new();
     let added = entries::add(transaction, &additions, &mut revision, &mut labels).await?;
     labels::add(transaction, &labels).await?;
+    stories::settle(transaction, at, &mut revision).await?;
     for accepted in &mut seen {
         accepted.counts.new = added.get(&accepted.record.feed_id).copied().unwrap_or(0);
     }

@@ -174,6 +174,8 @@ pub struct SearchHit {
 pub struct MemberDetail {
     /// The member.
     pub member: Member,
+    /// Since when the blog is known to be theirs.
+    pub verified_at: Option<DateTime<Utc>>,
     /// Their feeds, oldest first.
     pub feeds: Vec<Feed>,
     /// Entries shown here.

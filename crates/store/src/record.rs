@@ -186,8 +186,10 @@ pub struct MergeReport {
     pub retired: Vec<String>,
     /// Feeds that came back to the file.
     pub resumed: Vec<String>,
-    /// Feeds where a decision made here (a pause, a feed that is gone) wins over the file.
+    /// Feeds where a decision made here (a pause, a removal, a feed that is gone or was turned down) wins over the file.
     pub kept: Vec<String>,
+    /// Addresses, not slugs, of feeds that were withdrawn or turned down and are not added again.
+    pub withheld: Vec<String>,
 }
 
 /// One poll as it is remembered.

@@ -3,11 +3,11 @@
 //! All that is stored is read, the merge is worked out in memory, and only what differs is written: merging an
 //! unchanged file writes nothing. What a registry leaves out belongs to the member and is left as it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use model::{ContentChoice, FeedSpec, FeedStatus, IncludeChoice, MemberKind};
+use model::{ContentChoice, FeedSpec, FeedStatus, IncludeChoice, MemberKind, slug_from_name};
 
 use crate::changes::NextRevision;
 use crate::db::Transaction;
@@ -16,11 +16,13 @@ use crate::merge::{Origin, Registered, StoredFeed, StoredMember, merged};
 use crate::record::MergeReport;
 use crate::rows::{Fields, millis};
 use crate::sql::{On, Sql};
+use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
 const MEMBERS: &str = "SELECT id, slug, name, organisation, url, kind FROM members ORDER BY id";
 const FEEDS: &str =
-    "SELECT id, member_id, slug, url, address, site, content, include, licence, joined, status, in_file
+    "SELECT id, member_id, slug, url, address, site, content, include, licence, joined, status, in_file,
+        decided_by IS NOT NULL, owner_by_hand
     FROM feeds ORDER BY id";
 
 const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
@@ -94,20 +96,89 @@ impl Store {
         now: DateTime<Utc>,
         zone: Tz,
     ) -> Result<MergeReport, StoreError> {
-        let today = now.with_timezone(&zone).date_naive();
         // Most merges change nothing; only one that does takes the lock, and then looks again.
-        let stored = Registered::read(self.readers().into()).await?;
-        let (merged, report) = merged(&stored, feeds, origin, today)?;
-        if merged == stored {
-            return Ok(report);
+        let work_out = work_out(self.readers().into(), feeds, origin, now, zone).await?;
+        if work_out.merged == work_out.stored {
+            return Ok(work_out.report);
         }
         let mut transaction = self.begin().await?;
-        let stored = Registered::read((&mut transaction).into()).await?;
-        let (merged, report) = crate::merge::merged(&stored, feeds, origin, today)?;
-        write(&mut transaction, &stored, merged, now).await?;
+        let report = bring_in(&mut transaction, feeds, origin, now, zone).await?;
         transaction.commit().await?;
         Ok(report)
     }
+}
+
+/// Merges these feeds into what is registered.
+pub(crate) async fn bring_in(
+    transaction: &mut Transaction,
+    feeds: &[FeedSpec],
+    origin: Origin,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<MergeReport, StoreError> {
+    let work_out = work_out((&mut *transaction).into(), feeds, origin, now, zone).await?;
+    write(transaction, &work_out.stored, work_out.merged, now).await?;
+    Ok(work_out.report)
+}
+
+/// A merge that is worked out and not yet written.
+struct WorkOut {
+    stored: Registered,
+    merged: Registered,
+    report: MergeReport,
+}
+
+async fn work_out(
+    mut on: On<'_>,
+    feeds: &[FeedSpec],
+    origin: Origin,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> Result<WorkOut, StoreError> {
+    let today = now.with_timezone(&zone).date_naive();
+    let (feeds, withheld) = without_the_withheld(on.again(), feeds).await?;
+    let stored = Registered::read(on).await?;
+    let (merged, mut report) = merged(&stored, &feeds, origin, today)?;
+    report.withheld = withheld;
+    Ok(WorkOut {
+        stored,
+        merged,
+        report,
+    })
+}
+
+/// Leaves out the feeds that were withdrawn or turned down, with the further feeds of their members; gives the
+/// addresses of what is left out.
+async fn without_the_withheld(
+    mut on: On<'_>,
+    feeds: &[FeedSpec],
+) -> Result<(Vec<FeedSpec>, Vec<String>), StoreError> {
+    let Some(graveyard) = Graveyard::find(on.again()).await? else {
+        return Ok((feeds.to_vec(), Vec::new()));
+    };
+    let hashes: Vec<String> = feeds.iter().map(|spec| graveyard.feed_url(&spec.url)).collect();
+    let away = Graveyard::among(on, &hashes).await?;
+    let slug = |spec: &FeedSpec| {
+        let named = spec.slug.clone();
+        named.or_else(|| spec.name.as_deref().map(slug_from_name))
+    };
+    let is_away = |(_, hash): &(&FeedSpec, &String)| away.contains_key(*hash);
+    let members: HashSet<String> = (feeds.iter().zip(&hashes))
+        .filter(is_away)
+        .filter_map(|(spec, _)| slug(spec))
+        .collect();
+    let (away, here): (Vec<_>, Vec<_>) = feeds.iter().zip(&hashes).partition(|pair| {
+        is_away(pair)
+            || pair
+                .0
+                .member
+                .as_ref()
+                .is_some_and(|member| members.contains(member))
+    });
+    Ok((
+        here.into_iter().map(|(spec, _)| spec.clone()).collect(),
+        away.into_iter().map(|(spec, _)| spec.url.to_string()).collect(),
+    ))
 }
 
 impl Registered {
@@ -147,6 +218,8 @@ impl Registered {
                 joined: fields.read(|day: &str| day.parse().ok())?,
                 status: fields.read(FeedStatus::parse)?,
                 in_file: fields.take()?,
+                decided: fields.take()?,
+                owner_by_hand: fields.take()?,
             });
         }
         for row in &alias_rows {
@@ -249,15 +322,9 @@ async fn update_feed(
         .bind(feed.in_file)
         .execute(&mut *transaction)
         .await?;
-    if before.include != feed.include {
-        Sql::new(FORGET_FINGERPRINTS)
-            .bind(feed.id)
-            .execute(&mut *transaction)
-            .await?;
-    }
     let is_elsewhere = before.url != feed.url;
     let is_taken_up = before.status != feed.status && feed.status == FeedStatus::Active;
-    if is_elsewhere || is_taken_up || before.include != feed.include {
+    if is_elsewhere || is_taken_up {
         Sql::new(POLL_AFRESH)
             .bind(feed.id)
             .bind(millis(now))
@@ -272,9 +339,37 @@ async fn update_feed(
             .execute(&mut *transaction)
             .await?;
     }
-    if before.member != feed.member || before.content != feed.content || before.licence != feed.licence {
+    let Some(id) = feed.id else { return Ok(()) };
+    let reads_otherwise = before.include != feed.include;
+    let looks_otherwise =
+        before.member != feed.member || before.content != feed.content || before.licence != feed.licence;
+    choices_changed(transaction, id, reads_otherwise, looks_otherwise, revision, now).await
+}
+
+/// Lets what is stored of a feed follow the choices made for it: which entries it takes, or how they look.
+pub(crate) async fn choices_changed(
+    transaction: &mut Transaction,
+    feed_id: i64,
+    reads_otherwise: bool,
+    looks_otherwise: bool,
+    revision: &NextRevision,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if reads_otherwise {
+        Sql::new(FORGET_FINGERPRINTS)
+            .bind(feed_id)
+            .execute(&mut *transaction)
+            .await?;
+        Sql::new(POLL_AFRESH)
+            .bind(feed_id)
+            .bind(millis(now))
+            .bind(false)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    if looks_otherwise {
         Sql::new(TOUCH_FEED)
-            .bind(feed.id)
+            .bind(feed_id)
             .bind(revision.changed_at)
             .execute(&mut *transaction)
             .await?;

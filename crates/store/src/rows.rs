@@ -298,9 +298,14 @@ pub(crate) use feed_columns;
 
 /// Decodes [`feed_columns`].
 pub(crate) fn feed(row: &Row) -> Result<Feed, StoreError> {
+    feed_and_more(row).map(|(feed, _)| feed)
+}
+
+/// Decodes [`feed_columns`], and gives the columns that follow.
+pub(crate) fn feed_and_more(row: &Row) -> Result<(Feed, Fields<'_>), StoreError> {
     let mut fields = Fields::of("feeds", row);
     let parse_url = |text: &str| Url::parse(text).ok();
-    Ok(Feed {
+    let feed = Feed {
         id: fields.take()?,
         slug: fields.take()?,
         url: fields.read(parse_url)?,
@@ -343,7 +348,8 @@ pub(crate) fn feed(row: &Row) -> Result<Feed, StoreError> {
         entries: fields.number()?,
         version: fields.take()?,
         member: fields.member()?,
-    })
+    };
+    Ok((feed, fields))
 }
 
 #[cfg(test)]

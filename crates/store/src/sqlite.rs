@@ -22,7 +22,7 @@ const WRITER_CACHE: &str = "-32768";
 const WRITER_STATEMENTS: usize = 256;
 
 /// Every migration, oldest first.
-pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
+pub(crate) const MIGRATIONS: &[MigrationFile] = &[
     (
         1,
         "members feeds entries",
@@ -44,6 +44,21 @@ pub(crate) const MIGRATIONS: [MigrationFile; 6] = [
         include_str!("../../../migrations/sqlite/0004_topics.sql"),
     ),
     (
+        5,
+        "entry links",
+        include_str!("../../../migrations/sqlite/0005_entry_links.sql"),
+    ),
+    (
+        7,
+        "membership",
+        include_str!("../../../migrations/sqlite/0007_membership.sql"),
+    ),
+    (
+        8,
+        "moderation",
+        include_str!("../../../migrations/sqlite/0008_moderation.sql"),
+    ),
+    (
         10,
         "outputs",
         include_str!("../../../migrations/sqlite/0010_outputs.sql"),
@@ -61,6 +76,12 @@ pub(crate) const DATABASE_BYTES: &str =
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const FIRST_READ: &str = "SELECT COUNT(*) FROM sqlite_schema";
+
+/// Brings what was written into the file itself and empties the log of writes; waits a second for those who still read
+/// there, for nobody writes meanwhile.
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+const WAIT_A_SECOND: &str = "PRAGMA busy_timeout = 1000";
+const WAIT_AS_BEFORE: &str = "PRAGMA busy_timeout = 10000";
 
 /// A table that a program other than this one made.
 const FOREIGN_TABLE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
@@ -93,6 +114,8 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
+        // What is deleted or made shorter is overwritten, so that a withdrawal leaves nothing in the file.
+        .pragma("secure_delete", "ON")
         .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
     let writing = options
         .clone()
@@ -179,8 +202,17 @@ async fn migrate(writer: &Pool<Sqlite>, path: &Path) -> Result<(), StoreError> {
     if let Some(table) = foreign {
         return Err(StoreError::NotOurs { database, table });
     }
-    db::migrate(&mut *transaction, &MIGRATIONS, &database).await?;
+    db::migrate(&mut *transaction, MIGRATIONS, &database).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Leaves nothing of erased text in the file and its log. Gives false while somebody still reads as it was before.
+pub(crate) async fn scrub(writer: &Pool<Sqlite>) -> Result<bool, StoreError> {
+    let mut connection = writer.acquire().await?;
+    sqlx::query(WAIT_A_SECOND).execute(&mut *connection).await?;
+    let busy: Result<i64, _> = sqlx::query_scalar(EMPTY_LOG).fetch_one(&mut *connection).await;
+    sqlx::query(WAIT_AS_BEFORE).execute(&mut *connection).await?;
+    Ok(busy? == 0)
 }
 
 /// The kind of trouble behind a primary result code (<https://sqlite.org/rescode.html>).

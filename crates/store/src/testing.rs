@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::record::{ChangedEntry, FeedState, NewEntry, PollCounts, PollRecord};
 use crate::rows::Fields;
 use crate::sql::Sql;
-use crate::{EntryLookup, Store};
+use crate::{Cause, Decision, EntryLookup, Receipt, Store};
 
 /// What people type, read for a site with one group of hashtags.
 pub(crate) fn search(text: &str) -> Search {
@@ -404,21 +404,21 @@ pub(crate) fn titles(entries: &[model::Entry]) -> Vec<&str> {
 }
 
 /// Withdraws the entry that a sample of this name became, half an hour from [`now`].
-pub(crate) async fn withdraw(store: &Store, name: &str) {
-    const WITHDRAW: &str =
-        "UPDATE entries SET shown = FALSE, withdrawn_at = $2, changed_at = $2, title = NULL, author = NULL,
-            summary = '', content_html = '', text = '', hashtags = '[]', categories = '[]', topics = '[]'
-        WHERE source_id = $1";
-    let mut write = store.begin().await.unwrap();
-    Sql::new(WITHDRAW)
-        .bind(name)
-        .bind(crate::rows::millis(minutes(30)))
-        .execute(&mut write)
+pub(crate) async fn withdraw(store: &Store, name: &str) -> Receipt {
+    let key = Sample::new(name).new.key;
+    store
+        .withdraw_entries(&[key], Cause::Author, &by_hand(minutes(30)))
         .await
-        .unwrap();
-    let labels = "DELETE FROM entry_labels WHERE entry_id IN (SELECT id FROM entries WHERE shown = FALSE)";
-    Sql::new(labels).execute(&mut write).await.unwrap();
-    write.commit().await.unwrap();
+        .unwrap()
+}
+
+/// Somebody decides at this moment.
+pub(crate) fn by_hand(at: DateTime<Utc>) -> Decision<'static> {
+    Decision {
+        by: "mo",
+        why: Some("because"),
+        at,
+    }
 }
 
 /// The number of the entry that this feed knows by this identity.

@@ -84,7 +84,13 @@ pub(crate) async fn merge(store: &Store, settings: &Settings) -> anyhow::Result<
     for feed in &report.kept {
         tracing::warn!(
             feed,
-            "a decision made here (a pause, or a feed that is gone) wins over the config"
+            "a decision made here (a pause, a removal, or a feed that is gone or was turned down) wins over the config"
+        );
+    }
+    for feed in &report.withheld {
+        tracing::warn!(
+            feed,
+            "was withdrawn or turned down here, which wins over the config: not added again; take it out of the config"
         );
     }
     Ok(())

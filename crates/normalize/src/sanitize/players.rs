@@ -102,6 +102,17 @@ impl Player {
     }
 }
 
+/// Whether a line of a post's text is the label of a [`Player::link`], and not the author's.
+pub(crate) fn is_label(line: &str) -> bool {
+    let named = ["Watch on ", "Listen at ", "Open on "]
+        .iter()
+        .find_map(|start| line.strip_prefix(start));
+    named.is_some_and(|rest| {
+        let host = rest.split(':').next().unwrap_or_default();
+        host.contains('.') && !host.ends_with('.') && !host.contains(char::is_whitespace)
+    })
+}
+
 fn preposition(verb: &str) -> &'static str {
     if verb == "Listen" { "at" } else { "on" }
 }
@@ -246,6 +257,21 @@ mod tests {
             "https://www.youtube.com/embed/",
         ] {
             assert_eq!(page(&Url::parse(unknown).unwrap()), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn labels_are_told_from_words() {
+        for (line, is_a_label) in [
+            ("Watch on youtube.com", true),
+            ("Watch on youtube.com: What we do", true),
+            ("Listen at soundcloud.com: One: two", true),
+            ("Open on maps.council.example", true),
+            ("Open on Saturday.", false),
+            ("Watch on Saturday: the film", false),
+            ("Open on example.org and tell us", false),
+        ] {
+            assert_eq!(is_label(line), is_a_label, "{line}");
         }
     }
 

@@ -12,8 +12,8 @@ use lol_html::errors::RewritingError;
 use lol_html::html_content::{ContentType, Element};
 use lol_html::{RewriteStrSettings, element, rewrite_str, text};
 
-use super::pictures;
 use super::players::{self, Player};
+use super::{Players, pictures};
 
 /// The level of the highest heading within a post: pages have a heading of level 2 for its title.
 const HIGHEST_HEADING: u8 = 3;
@@ -114,7 +114,7 @@ fn starts_with_empty_line(after_tag: &str) -> bool {
 }
 
 /// What the sanitiser cannot do.
-pub(super) fn prepare(raw: &str) -> Cow<'_, str> {
+pub(super) fn prepare(raw: &str, players: Players) -> Cow<'_, str> {
     let survey = survey(raw);
     let mut html = Cow::Borrowed(raw);
     // First, as long as everything stands where it stood.
@@ -128,7 +128,7 @@ pub(super) fn prepare(raw: &str) -> Cow<'_, str> {
         html = Cow::Owned(without_empty_lines(&html));
     }
     if (survey.rewrite || survey.fallbacks)
-        && let Ok(rewritten) = rewrite(&html)
+        && let Ok(rewritten) = rewrite(&html, players)
     {
         html = Cow::Owned(rewritten);
     }
@@ -225,7 +225,7 @@ fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
     })
 }
 
-fn rewrite(html: &str) -> Result<String, RewritingError> {
+fn rewrite(html: &str, players: Players) -> Result<String, RewritingError> {
     // What a `source` of the `picture` that is being read offers.
     let offered: RefCell<Option<String>> = RefCell::default();
     let in_paragraph = Cell::new(false);
@@ -234,6 +234,7 @@ fn rewrite(html: &str) -> Result<String, RewritingError> {
     let put = |player: &mut Element<'_, '_>, found: Option<Player>, stays: bool| {
         let inline = in_paragraph.take();
         let link = found
+            .filter(|_| players == Players::Linked)
             .filter(|found| linked.replace(Some(found.page().to_owned())).as_deref() != Some(found.page()))
             .map(|found| found.link(inline))
             .unwrap_or_default();

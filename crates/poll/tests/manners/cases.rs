@@ -242,7 +242,17 @@ async fn a_feed_in_other_hands_is_held_until_somebody_takes_it() {
         web.pass(TimeDelta::days(20));
     }
     assert_eq!(
-        web.store.resume_feed("ada", web.now()).await.unwrap(),
+        web.store
+            .resume_feed(
+                "ada",
+                &store::Decision {
+                    by: store::TERMINAL,
+                    why: None,
+                    at: web.now()
+                }
+            )
+            .await
+            .unwrap(),
         Decided::Done
     );
     assert_eq!(web.round().await.entries_new, 2);

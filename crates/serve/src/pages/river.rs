@@ -200,6 +200,7 @@ pub(crate) async fn member(asked: Asked) -> Made {
         feeds,
         entries,
         newest,
+        ..
     } = known_member(&asked).await?;
     let mut query = EntryQuery::newest(PAGE);
     query.member = Some(member.slug.clone());

@@ -178,10 +178,14 @@ async fn decide(
 ) -> anyhow::Result<ExitCode> {
     let (mut done, mut failures) = (Vec::new(), Vec::new());
     for slug in feeds {
-        let now = SystemClock.now();
+        let by_whom = store::Decision {
+            by: store::TERMINAL,
+            why: None,
+            at: SystemClock.now(),
+        };
         let decided = match decision {
-            Decision::Pause => store.pause_feed(slug, now).await?,
-            Decision::Resume => store.resume_feed(slug, now).await?,
+            Decision::Pause => store.pause_feed(slug, &by_whom).await?,
+            Decision::Resume => store.resume_feed(slug, &by_whom).await?,
         };
         let word = decision.word();
         match decided {
@@ -198,6 +202,9 @@ async fn decide(
             Decided::Retired => failures.push(format!(
                 "{slug} has left the config; it is polled again when its [[feed]] is there again"
             )),
+            Decided::NotTakenOn | Decided::TakenOn => {
+                failures.push(format!("{slug} waits for approval, or was turned down"));
+            }
             Decided::Unknown => failures.push(format!(
                 "no feed is registered as {slug:?}; `voice feeds list` shows the names"
             )),

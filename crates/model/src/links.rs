@@ -1,6 +1,6 @@
 //! The links in a post's text. It reads sanitised markup in one pass and builds no tree.
 
-use model::SafeHtml;
+use crate::SafeHtml;
 
 /// The links of `html` in order: the address and the text of each. Addresses are as they stand, absolute or not
 /// http at all; the text is plain, white space folded, and may be empty.
@@ -86,9 +86,8 @@ fn folded((address, words): (String, String)) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use model::SafeHtml;
-
     use super::links_in;
+    use crate::SafeHtml;
 
     fn links(html: &str) -> Vec<(String, String)> {
         links_in(&SafeHtml::vouched(html.to_owned()))
