@@ -89,13 +89,14 @@ impl Search {
                 let tag = term.value.trim_start_matches('#').to_lowercase();
                 self.narrow(FilterBy::Hashtag, site.hashtag_patterns(&tag), term.without)
             }
-            Some(key) => match first_day(term.value).filter(|_| !term.without) {
-                Some(day) => self.bound(key == "after", start_of_day(day, site.timezone)),
-                None => {
+            Some(key) => {
+                if let Some(day) = first_day(term.value).filter(|_| !term.without) {
+                    self.bound(key == "after", start_of_day(day, site.timezone))
+                } else {
                     self.misread.push(term.whole.to_owned());
                     false
                 }
-            },
+            }
             None => false,
         };
         if !read && term.whole.chars().any(char::is_alphanumeric) {

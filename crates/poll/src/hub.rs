@@ -68,7 +68,7 @@ async fn round(poller: &Poller, hub: &Url, is_well: &mut bool) -> Result<(), Sto
         match failure {
             // Said once; each of its many feeds would say the same.
             Some(error) if *is_well => {
-                tracing::warn!(%hub, error, "the hub did not take note; it is told again later")
+                tracing::warn!(%hub, error, "the hub did not take note; it is told again later");
             }
             None if !*is_well => tracing::info!(%hub, "the hub takes note again"),
             _ => {}

@@ -42,7 +42,7 @@ mod tests;
 #[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
 
-pub use app::{App, DueAt, NextDigestClose, router};
+pub use app::{App, DueAt, NextDigestClose};
 pub use connections::serve;
 pub use digests::digest_of_week;
 pub use examples::{ExampleDocument, serve_examples};

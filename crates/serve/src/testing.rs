@@ -18,7 +18,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
 
-use crate::{App, router};
+use crate::App;
+use crate::app::{State, assemble};
 
 pub(crate) const NOW: &str = "2026-11-23T09:00:00Z";
 
@@ -211,6 +212,7 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
 
 /// The Voice as a client sees it.
 pub(crate) struct Client {
+    pub(crate) state: Arc<State>,
     router: Router,
     pub(crate) app: App,
     pub(crate) clock: Arc<FixedClock>,
@@ -259,8 +261,10 @@ impl Client {
 
     /// As [`Self::of`], of an application that was changed.
     pub(crate) fn with(app: App) -> Self {
+        let (state, router) = assemble(app.clone());
         Self {
-            router: router(app.clone()),
+            state,
+            router,
             clock: Arc::new(FixedClock::at(at(NOW))),
             site: watch::channel(Arc::new(site())).0,
             store: app.store.clone(),
@@ -273,12 +277,12 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(Body::empty()).unwrap())
-            .await
-            .unwrap();
+        let request = request.body(Body::empty()).unwrap();
+        // As `connections` does it.
+        let response = match self.state.again(&request) {
+            Some(response) => response,
+            None => self.router.clone().oneshot(request).await.unwrap(),
+        };
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

@@ -162,16 +162,15 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         for (ping, again) in told {
-            let (due, failures) = match again {
-                Some(at) => (*at, ping.failures + 1),
-                None => {
-                    Sql::new(DONE)
-                        .bind(&ping.feed_url)
-                        .bind(ping.changed_at)
-                        .execute(&mut transaction)
-                        .await?;
-                    (now, 0)
-                }
+            let (due, failures) = if let Some(at) = again {
+                (*at, ping.failures + 1)
+            } else {
+                Sql::new(DONE)
+                    .bind(&ping.feed_url)
+                    .bind(ping.changed_at)
+                    .execute(&mut transaction)
+                    .await?;
+                (now, 0)
             };
             Sql::new(AGAIN)
                 .bind(&ping.feed_url)

@@ -34,7 +34,7 @@ struct Hit {
 struct SearchPage {
     shell: Shell,
     hits: Vec<Hit>,
-    hints: Vec<Hint>,
+    help: Vec<Hint>,
 }
 
 /// What may help whoever searches: a sentence, and where to go on.
@@ -53,7 +53,7 @@ pub(crate) async fn search(asked: Asked) -> Made {
         return page(&SearchPage {
             shell,
             hits: Vec::new(),
-            hints: Vec::new(),
+            help: Vec::new(),
         });
     };
     // One more than is shown says whether there is a further page.
@@ -86,8 +86,8 @@ pub(crate) async fn search(asked: Asked) -> Made {
             item: Item::new(&hit.entry, &asked.site),
         })
         .collect();
-    let hints = hints(&asked, &search, found_nothing).await?;
-    page(&SearchPage { shell, hits, hints })
+    let help = hints(&asked, &search, found_nothing).await?;
+    page(&SearchPage { shell, hits, help })
 }
 
 /// What was not understood, and, where nothing was found, what stood in the way and how to ask for more.
