@@ -41,8 +41,9 @@ const KEPT_TO: [&str; 12] = [
 const MAY_VOUCH: [&str; 2] = ["crates/normalize/src/sanitize.rs", "crates/store/src/rows.rs"];
 
 /// Every `|safe` there is, by template and expression, and why it may be.
-const TRUSTED: [&str; 1] =
-    ["crates/serve/templates/entry.html: post: a SafeHtml of which only the headings were moved"];
+const TRUSTED: [&str; 1] = [
+    "crates/serve/templates/entry.html: post: a SafeHtml whose headings were moved and whose pictures and links were named",
+];
 
 const LONGEST_FILE: usize = 1_000;
 const THIS_FILE: &str = "tests/architecture.rs";

@@ -1,19 +1,24 @@
 //! The digest of one ISO week: which entries, in which order, and what can be said of them (contract section 6).
 //!
 //! It decides; the formats are written elsewhere (`digest_json`, `digest_csv`, and over `digest_layout`
-//! `digest_markdown`, `digest_html`, `digest_text`). It does not choose the entries of a week and closes none.
+//! `digest_markdown`, `digest_html`, `digest_text`), and what was written is read back (`digest_read`), so that a closed
+//! week is shown in part, joined and corrected as it was closed. It does not choose the entries of a week and closes none.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use model::{Entry, Member, Site, Topic, Week, link_key};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::address::web_address;
-use crate::{digest_csv, digest_html, digest_json, digest_markdown, digest_text};
+use crate::{digest_csv, digest_html, digest_json, digest_markdown, digest_read, digest_text};
 
 /// After so many days without a post a member has returned.
 const RETURN_DAYS: i64 = 90;
+
+/// The slug of the group of entries that have no workstream or theme.
+const OTHER: &str = "other";
 
 /// All that a digest is made of.
 #[derive(Debug, Clone)]
@@ -24,9 +29,11 @@ pub struct DigestInput<'a> {
     pub week: Week,
     /// The present instant.
     pub now: DateTime<Utc>,
-    /// The entries published in the week, in any order.
+    /// The entries of the week, in any order.
     pub entries: Vec<Entry>,
-    /// By member's slug: when their last post before the week was published. Who is missing had none.
+    /// The keys of those that came after the week of their publication had closed.
+    pub late: HashSet<String>,
+    /// By member's slug: when their last post before these was published. Who is missing had none.
     pub previous: HashMap<String, DateTime<Utc>>,
     /// By entry's key: the links in its whole text, address and words.
     pub links: &'a HashMap<String, Vec<(String, String)>>,
@@ -34,19 +41,22 @@ pub struct DigestInput<'a> {
     pub new_members: Vec<Member>,
     /// Whose feeds did not answer.
     pub not_heard: Vec<NotHeard>,
-    /// Whether the week is still open.
+    /// How far the week has come; closed makes the first revision, closed at `now`.
     pub status: DigestStatus,
-    /// When it closes; `None` for an archive week.
+    /// When it closes by the schedule; `None` for an archive week.
     pub closes_at: Option<DateTime<Utc>>,
     /// When the week after it closes.
     pub next_closes_at: DateTime<Utc>,
 }
 
 /// How far a week has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DigestStatus {
     /// Entries may still come.
     Open,
+    /// Its entries are settled; a withdrawal alone changes it.
+    Closed,
     /// It ended before the first good poll: computed on asking, never closed.
     Archive,
 }
@@ -60,6 +70,21 @@ pub struct NotHeard {
     pub since: Option<DateTime<Utc>>,
 }
 
+/// What a closed digest lost, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// The revision that is without it.
+    pub revision: u32,
+    /// When that revision was made.
+    pub at: DateTime<Utc>,
+    /// Why, in a word.
+    pub reason: String,
+    /// The entry's `tag:` identifier.
+    pub entry: String,
+    /// The hash of the revision before.
+    pub previous_hash: String,
+}
+
 /// Which part of a digest to show, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DigestView {
@@ -71,12 +96,24 @@ pub struct DigestView {
     pub layout_links: bool,
 }
 
+impl DigestView {
+    /// Whether it shows all, as it is.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A digest, ready to be written in any format.
 #[derive(Debug, Clone)]
 pub struct Digest {
     pub(crate) site: Site,
-    pub(crate) week: Week,
+    pub(crate) first: Week,
+    /// The first week again, unless several are joined.
+    pub(crate) last: Week,
     pub(crate) status: DigestStatus,
+    pub(crate) closed_at: Option<DateTime<Utc>>,
+    /// Counts what was made of a closed week; joined weeks have none of their own.
+    pub(crate) revision: Option<u32>,
     pub(crate) closes_at: Option<DateTime<Utc>>,
     /// Whether `closes_at` is still to come.
     pub(crate) closes_later: bool,
@@ -85,10 +122,12 @@ pub struct Digest {
     pub(crate) entries: Vec<DigestEntry>,
     /// Left out by `max_per_member`, in reading order.
     pub(crate) left_out: Vec<DigestEntry>,
+    pub(crate) groups: Vec<Group>,
     pub(crate) conversations: Vec<Conversation>,
     pub(crate) links: Vec<SharedLink>,
     pub(crate) new_members: Vec<Member>,
     pub(crate) not_heard: Vec<NotHeard>,
+    pub(crate) corrections: Vec<Correction>,
     pub(crate) topic: Option<String>,
     pub(crate) layout_links: bool,
 }
@@ -97,8 +136,17 @@ pub struct Digest {
 #[derive(Debug, Clone)]
 pub(crate) struct DigestEntry {
     pub(crate) entry: Entry,
+    pub(crate) late: bool,
     pub(crate) first_post: bool,
     pub(crate) returned_after_days: Option<i64>,
+}
+
+/// A workstream or theme, or `other`, with the identifiers of all entries that have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) slug: String,
+    pub(crate) name: String,
+    pub(crate) entries: Vec<String>,
 }
 
 /// One entry links to another member's.
@@ -131,12 +179,13 @@ pub fn digest(input: DigestInput<'_>) -> Digest {
     let conversations = conversations(&entries, input.links);
     let links = shared_links(&entries, input.links);
     let mut heard = HashSet::new();
-    let entries = entries
+    let entries: Vec<DigestEntry> = entries
         .into_iter()
         .map(|entry| {
             let first_this_week = heard.insert(entry.member.slug.clone());
             let previous = input.previous.get(&entry.member.slug);
             DigestEntry {
+                late: input.late.contains(&entry.key),
                 first_post: first_this_week && previous.is_none(),
                 returned_after_days: previous
                     .map(|&previous| (entry.published - previous).num_days())
@@ -145,25 +194,114 @@ pub fn digest(input: DigestInput<'_>) -> Digest {
             }
         })
         .collect();
+    let is_closed = input.status == DigestStatus::Closed;
     Digest {
         site: input.site.clone(),
-        week: input.week,
+        first: input.week,
+        last: input.week,
         status: input.status,
+        closed_at: is_closed.then_some(input.now),
+        revision: is_closed.then_some(1),
         closes_at: input.closes_at,
-        closes_later: input.closes_at.is_some_and(|at| at > input.now),
+        closes_later: !is_closed && input.closes_at.is_some_and(|at| at > input.now),
         next_closes_at: input.next_closes_at,
+        groups: groups(input.site, &entries),
         entries,
         left_out: Vec::new(),
         conversations,
         links,
         new_members: input.new_members,
         not_heard: input.not_heard,
+        corrections: Vec::new(),
         topic: None,
         layout_links: false,
     }
 }
 
 impl Digest {
+    /// The digest that [`to_json`](Self::to_json) wrote: a closed one as it was made, whatever became of its entries.
+    ///
+    /// # Errors
+    /// If the document is none.
+    pub fn read(site: &Site, document: &str) -> Result<Self, serde_json::Error> {
+        digest_read::read(site, document)
+    }
+
+    /// Consecutive closed weeks as one digest; `None` without any.
+    pub fn join(weeks: Vec<Self>) -> Option<Self> {
+        let mut weeks = weeks.into_iter();
+        let mut joined = weeks.next()?;
+        for week in weeks {
+            joined.revision = None;
+            joined.last = week.last;
+            joined.closed_at = joined.closed_at.max(week.closed_at);
+            joined.closes_at = joined.closes_at.max(week.closes_at);
+            joined.next_closes_at = week.next_closes_at;
+            joined.entries.extend(week.entries);
+            joined.conversations.extend(week.conversations);
+            joined.corrections.extend(week.corrections);
+            joined.not_heard = week.not_heard;
+            for group in week.groups {
+                match joined.groups.iter_mut().find(|known| known.slug == group.slug) {
+                    Some(known) => known.entries.extend(group.entries),
+                    None => joined.groups.push(group),
+                }
+            }
+            for link in week.links {
+                match joined.links.iter_mut().find(|known| known.url == link.url) {
+                    Some(known) => known.cited_by.extend(link.cited_by),
+                    None => joined.links.push(link),
+                }
+            }
+            for member in week.new_members {
+                if !joined.new_members.iter().any(|known| known.slug == member.slug) {
+                    joined.new_members.push(member);
+                }
+            }
+        }
+        joined
+            .entries
+            .sort_by(|a, b| (a.entry.published, &a.entry.key).cmp(&(b.entry.published, &b.entry.key)));
+        // "Other" stands last whichever week it came with.
+        joined.groups.sort_by_key(|group| group.slug == OTHER);
+        Some(joined)
+    }
+
+    /// The revision after this one of a closed week, made at `at`: without these entries (by their `tag:` identifiers) and
+    /// without any of their words. `previous_hash` is this revision's.
+    #[must_use]
+    pub fn corrected(
+        &self,
+        withdrawn: &[String],
+        reason: &str,
+        at: DateTime<Utc>,
+        previous_hash: &str,
+    ) -> Self {
+        let mut next = self.clone();
+        let revision = self.revision.unwrap_or(0) + 1;
+        next.revision = Some(revision);
+        let is_withdrawn = |id: &String| withdrawn.contains(id);
+        for link in &mut next.links {
+            // The title may be the words of the link in one of these.
+            if link.cited_by.iter().any(is_withdrawn) {
+                link.title = None;
+            }
+        }
+        next.entries.retain(|entry| !is_withdrawn(&entry.entry.id));
+        for group in &mut next.groups {
+            group.entries.retain(|id| !is_withdrawn(id));
+        }
+        next.corrections.extend(withdrawn.iter().map(|entry| Correction {
+            revision,
+            at,
+            reason: reason.to_owned(),
+            entry: entry.clone(),
+            previous_hash: previous_hash.to_owned(),
+        }));
+        next.keep_what_is_said_of_its_entries();
+        next
+    }
+
     /// The part of the digest that `view` asks for. What is said of entries that are not in it goes as well.
     #[must_use]
     pub fn view(&self, view: &DigestView) -> Self {
@@ -183,21 +321,26 @@ impl Digest {
             (part.entries, part.left_out) = (kept, left_out);
         }
         part.layout_links = view.layout_links;
-        let members: HashMap<&str, &str> = part
+        part.keep_what_is_said_of_its_entries();
+        part
+    }
+
+    /// Drops conversations and shared links of entries that are not here.
+    fn keep_what_is_said_of_its_entries(&mut self) {
+        let members: HashMap<&str, &str> = self
             .entries
             .iter()
             .map(|entry| (entry.entry.id.as_str(), entry.entry.member.slug.as_str()))
             .collect();
-        part.conversations
+        self.conversations
             .retain(|pair| members.contains_key(&*pair.from) && members.contains_key(&*pair.to));
-        for link in &mut part.links {
+        for link in &mut self.links {
             link.cited_by.retain(|id| members.contains_key(&**id));
         }
-        part.links.retain(|link| {
+        self.links.retain(|link| {
             let citing: BTreeSet<_> = link.cited_by.iter().map(|id| members[&**id]).collect();
             citing.len() >= 2
         });
-        part
     }
 
     /// The document of `/digest/{week}.json`.
@@ -225,9 +368,63 @@ impl Digest {
         digest_csv::write(self)
     }
 
+    /// How far the week has come.
+    pub fn status(&self) -> DigestStatus {
+        self.status
+    }
+
+    /// The number of this revision; `None` until the week is closed, and for joined weeks.
+    pub fn revision(&self) -> Option<u32> {
+        self.revision
+    }
+
+    /// The lower-case hexadecimal SHA-256 of the RFC 8785 form of the entries; `None` until the week is closed.
+    pub fn hash(&self) -> Option<String> {
+        digest_json::hash(self)
+    }
+
+    /// The entries in reading order; a digest that was read back knows nothing more of them than it tells.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().map(|entry| &entry.entry)
+    }
+
+    /// The first week, and the last: the same unless several are joined.
+    pub fn weeks(&self) -> (Week, Week) {
+        (self.first, self.last)
+    }
+
+    /// How many entries there are.
+    pub fn entry_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Distinct members who wrote.
+    pub fn member_count(&self) -> usize {
+        let slugs = self.entries.iter().map(|entry| &entry.entry.member.slug);
+        slugs.collect::<HashSet<_>>().len()
+    }
+
+    /// Distinct organisations that they name.
+    pub fn organisation_count(&self) -> usize {
+        let names = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.entry.member.organisation.as_ref());
+        names.collect::<HashSet<_>>().len()
+    }
+
+    /// `2015-W06`, or `2015-W06..2015-W07` of joined weeks.
+    pub(crate) fn id(&self) -> String {
+        if self.first == self.last {
+            self.first.to_string()
+        } else {
+            format!("{}..{}", self.first, self.last)
+        }
+    }
+
     /// Names the site and the days.
-    pub(crate) fn title(&self) -> String {
-        let days = days(self.week);
+    pub fn title(&self) -> String {
+        let days = days(self.first, self.last);
         match self.topic.as_deref().and_then(|slug| self.site.topic(slug)) {
             Some(topic) => format!("{}: {}, {days}", self.site.title, topic.name),
             None => format!("{}, {days}", self.site.title),
@@ -236,37 +433,17 @@ impl Digest {
 
     /// The address of the page.
     pub(crate) fn page(&self) -> String {
-        self.site.absolute(&format!("/digest/{}", self.week))
-    }
-
-    /// Distinct members who wrote.
-    pub(crate) fn member_count(&self) -> usize {
-        let slugs = self.entries.iter().map(|entry| &entry.entry.member.slug);
-        slugs.collect::<HashSet<_>>().len()
-    }
-
-    /// Distinct organisations that they name.
-    pub(crate) fn organisation_count(&self) -> usize {
-        let names = self
-            .entries
-            .iter()
-            .filter_map(|entry| entry.entry.member.organisation.as_ref());
-        names.collect::<HashSet<_>>().len()
+        self.site.absolute(&format!("/digest/{}", self.id()))
     }
 
     /// Every workstream and theme that has entries, in the site's order, an entry in each of its own; `other`
     /// at the end.
     pub(crate) fn topic_groups(&self) -> Vec<TopicGroup<'_>> {
-        self.group(&self.entries, |entry, group| {
-            let mut roots = entry
-                .entry
-                .topics
-                .iter()
-                .filter_map(|topic| self.root(&topic.slug));
-            match group {
-                Some(root) => roots.any(|topic| topic.slug == root.slug),
-                None => roots.next().is_none(),
-            }
+        let groups = self.groups_by_entry();
+        self.grouped(&self.entries, |entry, group| {
+            groups
+                .get(&*entry.entry.id)
+                .is_some_and(|groups| groups.iter().any(|held| held.slug == group.slug))
         })
     }
 
@@ -282,54 +459,107 @@ impl Digest {
                 entries: entries.iter().collect(),
             }];
         }
-        self.group(entries, |entry, group| {
-            self.best_root(&entry.entry).map(|topic| &topic.slug) == group.map(|topic| &topic.slug)
-        })
+        let groups = self.groups_by_entry();
+        let best: HashMap<&str, &str> = entries
+            .iter()
+            .map(|entry| {
+                let id = entry.entry.id.as_str();
+                let holding = groups.get(id).map_or(&[][..], Vec::as_slice);
+                (id, self.best_of(holding, &entry.entry))
+            })
+            .collect();
+        self.grouped(entries, |entry, group| best[&*entry.entry.id] == group.slug)
     }
 
-    fn group<'a>(
+    fn grouped<'a>(
         &'a self,
         entries: &'a [DigestEntry],
-        belongs: impl Fn(&DigestEntry, Option<&Topic>) -> bool,
+        belongs: impl Fn(&DigestEntry, &Group) -> bool,
     ) -> Vec<TopicGroup<'a>> {
-        let roots = self.site.topics.iter().filter(|topic| topic.parent.is_none());
-        roots
-            .map(Some)
-            .chain([None])
+        self.groups
+            .iter()
             .map(|group| TopicGroup {
-                slug: group.map_or("other", |topic| &topic.slug),
-                name: group.map_or("Other", |topic| &topic.name),
+                slug: &group.slug,
+                name: &group.name,
                 entries: entries.iter().filter(|entry| belongs(entry, group)).collect(),
             })
             .filter(|group| !group.entries.is_empty())
             .collect()
     }
 
-    /// The workstream that a topic belongs to, or the topic itself.
-    fn root(&self, slug: &str) -> Option<&Topic> {
-        let mut topic = self.site.topic(slug)?;
-        // As many steps as there are topics: parents that name each other in a circle have no root.
-        for _ in &self.site.topics {
-            match &topic.parent {
-                Some(parent) => topic = self.site.topic(parent)?,
-                None => return Some(topic),
+    /// By entry's identifier: the groups that hold it.
+    fn groups_by_entry(&self) -> HashMap<&str, Vec<&Group>> {
+        let mut groups: HashMap<&str, Vec<&Group>> = HashMap::new();
+        for group in &self.groups {
+            for id in &group.entries {
+                groups.entry(id).or_default().push(group);
             }
         }
-        None
+        groups
     }
 
-    /// The workstream or theme with the highest score; among equals the first of the entry's.
-    fn best_root(&self, entry: &Entry) -> Option<&Topic> {
-        let mut best: Option<(f64, &Topic)> = None;
+    /// Of the groups that hold the entry, the one with the highest score; among equals the first of the entry's.
+    fn best_of<'a>(&self, holding: &[&'a Group], entry: &Entry) -> &'a str {
+        let mut best: Option<(f64, &str)> = None;
         for found in &entry.topics {
-            if let Some(root) = self.root(&found.slug)
+            let root = root(&self.site, &found.slug).map_or(found.slug.as_str(), |topic| &topic.slug);
+            if let Some(group) = holding.iter().find(|group| group.slug == root)
                 && best.is_none_or(|(score, _)| found.score > score)
             {
-                best = Some((found.score, root));
+                best = Some((found.score, &group.slug));
             }
         }
-        best.map(|(_, topic)| topic)
+        let first = holding.first().map_or(OTHER, |group| group.slug.as_str());
+        best.map_or(first, |(_, slug)| slug)
     }
+}
+
+/// The workstreams and themes of the site that these entries have, in the site's order, and `other` for those without.
+fn groups(site: &Site, entries: &[DigestEntry]) -> Vec<Group> {
+    let roots: Vec<(&str, BTreeSet<&str>)> = entries
+        .iter()
+        .map(|entry| {
+            let found = entry.entry.topics.iter();
+            let roots = found.filter_map(|topic| root(site, &topic.slug));
+            (
+                entry.entry.id.as_str(),
+                roots.map(|topic| topic.slug.as_str()).collect(),
+            )
+        })
+        .collect();
+    let group = |slug: &str, name: &str, belongs: &dyn Fn(&BTreeSet<&str>) -> bool| Group {
+        slug: slug.to_owned(),
+        name: name.to_owned(),
+        entries: roots
+            .iter()
+            .filter(|(_, roots)| belongs(roots))
+            .map(|(id, _)| (*id).to_owned())
+            .collect(),
+    };
+    site.topics
+        .iter()
+        .filter(|topic| topic.parent.is_none())
+        .map(|topic| {
+            group(&topic.slug, &topic.name, &|roots| {
+                roots.contains(topic.slug.as_str())
+            })
+        })
+        .chain([group(OTHER, "Other", &|roots| roots.is_empty())])
+        .filter(|group| !group.entries.is_empty())
+        .collect()
+}
+
+/// The workstream that a topic belongs to, or the topic itself.
+fn root<'a>(site: &'a Site, slug: &str) -> Option<&'a Topic> {
+    let mut topic = site.topic(slug)?;
+    // As many steps as there are topics: parents that name each other in a circle have no root.
+    for _ in &site.topics {
+        match &topic.parent {
+            Some(parent) => topic = site.topic(parent)?,
+            None => return Some(topic),
+        }
+    }
+    None
 }
 
 fn has_topic(entry: &Entry, slug: &str) -> bool {
@@ -337,8 +567,8 @@ fn has_topic(entry: &Entry, slug: &str) -> bool {
 }
 
 /// "2–8 February 2015", with the month and year twice where they differ.
-fn days(week: Week) -> String {
-    let (monday, sunday) = (week.monday(), week.sunday());
+fn days(first: Week, last: Week) -> String {
+    let (monday, sunday) = (first.monday(), last.sunday());
     let from = if monday.format("%Y").to_string() != sunday.format("%Y").to_string() {
         monday.format("%-d %B %Y – ")
     } else if monday.format("%m").to_string() != sunday.format("%m").to_string() {

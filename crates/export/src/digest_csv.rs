@@ -7,7 +7,7 @@ use crate::address::original;
 use crate::digest::{Digest, DigestEntry};
 use crate::instant::rfc3339;
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 17] = [
     "week",
     "published",
     "title",
@@ -22,6 +22,7 @@ const HEADER: [&str; 16] = [
     "reading_minutes",
     "summary",
     "licence",
+    "late",
     "first_post",
     "returned_after_days",
 ];
@@ -31,6 +32,7 @@ pub(crate) fn write(digest: &Digest) -> String {
     row(&mut out, &HEADER.map(str::to_owned));
     for DigestEntry {
         entry,
+        late,
         first_post,
         returned_after_days,
     } in &digest.entries
@@ -39,7 +41,7 @@ pub(crate) fn write(digest: &Digest) -> String {
         row(
             &mut out,
             &[
-                digest.week.to_string(),
+                digest.id(),
                 rfc3339(entry.published),
                 entry.heading(),
                 original(&digest.site, entry).into_owned(),
@@ -53,6 +55,7 @@ pub(crate) fn write(digest: &Digest) -> String {
                 reading_minutes(entry.words).to_string(),
                 entry.summary.clone(),
                 entry.licence.clone().unwrap_or_default(),
+                late.to_string(),
                 first_post.to_string(),
                 returned_after_days
                     .map(|days| days.to_string())
@@ -63,7 +66,7 @@ pub(crate) fn write(digest: &Digest) -> String {
     out
 }
 
-fn row(out: &mut String, cells: &[String; 16]) {
+fn row(out: &mut String, cells: &[String; 17]) {
     out.push_str(&cells.each_ref().map(|text| cell(text)).join(","));
     out.push_str("\r\n");
 }

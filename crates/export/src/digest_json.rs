@@ -1,7 +1,10 @@
 //! The digest as JSON (contract section 6). Its keys stand in one place; all are always present.
 
+use std::fmt::Write as _;
+
 use model::Member;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::digest::{Conversation, Digest, DigestStatus, SharedLink};
 use crate::entry_json::{EntryJson, entry_json_without_content};
@@ -16,12 +19,12 @@ struct Document<'a> {
     id: String,
     title: String,
     period: Period<'a>,
-    status: &'static str,
+    status: DigestStatus,
     /// This and the two below are null as long as a week is not closed.
-    closed_at: (),
+    closed_at: Option<String>,
     closes_at: Option<String>,
-    revision: (),
-    hash: (),
+    revision: Option<u32>,
+    hash: Option<String>,
     counts: Counts,
     topics: Vec<Topic<'a>>,
     entries: Vec<WeekEntry<'a>>,
@@ -29,8 +32,7 @@ struct Document<'a> {
     links: Vec<Link<'a>>,
     new_members: &'a [Member],
     not_heard: Vec<Silent<'a>>,
-    /// Only a closed week can be corrected.
-    corrections: [(); 0],
+    corrections: Vec<Corrected<'a>>,
     next: Next,
     url: String,
     html_url: String,
@@ -87,32 +89,38 @@ struct Silent<'a> {
 }
 
 #[derive(Serialize)]
+struct Corrected<'a> {
+    revision: u32,
+    at: String,
+    reason: &'a str,
+    entry: &'a str,
+    previous_hash: &'a str,
+}
+
+#[derive(Serialize)]
 struct Next {
     id: String,
     closes_at: String,
 }
 
 pub(crate) fn write(digest: &Digest) -> String {
-    let (site, week) = (&digest.site, digest.week);
+    let site = &digest.site;
     let page = digest.page();
     json(&Document {
         schema: site.absolute("/schemas/digest-1.json"),
         version: 1,
-        id: week.to_string(),
+        id: digest.id(),
         title: digest.title(),
         period: Period {
-            start: rfc3339(week.start(site.timezone)),
-            end: rfc3339(week.end(site.timezone)),
+            start: rfc3339(digest.first.start(site.timezone)),
+            end: rfc3339(digest.last.end(site.timezone)),
             timezone: site.timezone.name(),
         },
-        status: match digest.status {
-            DigestStatus::Open => "open",
-            DigestStatus::Archive => "archive",
-        },
-        closed_at: (),
+        status: digest.status,
+        closed_at: digest.closed_at.map(rfc3339),
         closes_at: digest.closes_at.map(rfc3339),
-        revision: (),
-        hash: (),
+        revision: digest.revision,
+        hash: hash(digest),
         counts: Counts {
             entries: digest.entries.len(),
             members: digest.member_count(),
@@ -131,17 +139,7 @@ pub(crate) fn write(digest: &Digest) -> String {
                     .collect(),
             })
             .collect(),
-        entries: digest
-            .entries
-            .iter()
-            .map(|entry| WeekEntry {
-                entry: entry_json_without_content(site, &entry.entry),
-                // An entry that came after its week's closing is late; none has closed.
-                late: false,
-                first_post: entry.first_post,
-                returned_after_days: entry.returned_after_days,
-            })
-            .collect(),
+        entries: entries(digest),
         conversations: digest
             .conversations
             .iter()
@@ -165,13 +163,56 @@ pub(crate) fn write(digest: &Digest) -> String {
                 since: member.since.map(rfc3339),
             })
             .collect(),
-        corrections: [],
+        corrections: digest
+            .corrections
+            .iter()
+            .map(|correction| Corrected {
+                revision: correction.revision,
+                at: rfc3339(correction.at),
+                reason: &correction.reason,
+                entry: &correction.entry,
+                previous_hash: &correction.previous_hash,
+            })
+            .collect(),
         next: Next {
-            id: week.next().to_string(),
+            id: digest.last.next().to_string(),
             closes_at: rfc3339(digest.next_closes_at),
         },
         url: format!("{page}.json"),
         markdown_url: format!("{page}.md"),
         html_url: page,
     })
+}
+
+fn entries(digest: &Digest) -> Vec<WeekEntry<'_>> {
+    digest
+        .entries
+        .iter()
+        .map(|entry| WeekEntry {
+            entry: entry_json_without_content(&digest.site, &entry.entry),
+            late: entry.late,
+            first_post: entry.first_post,
+            returned_after_days: entry.returned_after_days,
+        })
+        .collect()
+}
+
+/// The SHA-256 of the RFC 8785 form of the entries, of a closed digest.
+pub(crate) fn hash(digest: &Digest) -> Option<String> {
+    if digest.status != DigestStatus::Closed {
+        return None;
+    }
+    // As readers get them: through the writer that leaves out forbidden characters.
+    let written = json(&entries(digest));
+    let value: serde_json::Value = serde_json::from_str(&written).expect("what was written is JSON");
+    let canonical = serde_json_canonicalizer::to_vec(&value)
+        .expect("no number of an entry is infinite, and keys are strings");
+    Some(
+        Sha256::digest(canonical)
+            .iter()
+            .fold(String::new(), |mut hash, byte| {
+                let _ = write!(hash, "{byte:02x}");
+                hash
+            }),
+    )
 }

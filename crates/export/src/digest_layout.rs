@@ -158,6 +158,15 @@ fn lead(digest: &Digest) -> Line {
             at.format("The issue closes on %A %-d %B at %H:%M. ").to_string(),
         ));
     }
+    match digest.corrections.len() {
+        0 => {}
+        1 => line.push(Span::Text(
+            "Corrected: one post was withdrawn after the issue closed. ".to_owned(),
+        )),
+        posts => line.push(Span::Text(format!(
+            "Corrected: {posts} posts were withdrawn after the issue closed. "
+        ))),
+    }
     line.push(Span::Link(Link {
         text: "Read it on the web".to_owned(),
         url: digest.page(),
@@ -178,7 +187,7 @@ fn block(digest: &Digest, entry: &DigestEntry, limits: Limits) -> Block {
 fn entry_line(digest: &Digest, entry: &DigestEntry, limits: Limits) -> Line {
     vec![
         Span::Link(entry_link(digest, &entry.entry, limits)),
-        Span::Text(format!(" – {}", byline(digest, entry))),
+        Span::Text(format!(", {}", who(&entry.entry))),
     ]
 }
 
@@ -189,12 +198,8 @@ fn entry_link(digest: &Digest, entry: &Entry, limits: Limits) -> Link {
     }
 }
 
-fn byline(digest: &Digest, entry: &DigestEntry) -> String {
-    let DigestEntry {
-        entry,
-        first_post,
-        returned_after_days,
-    } = entry;
+/// The author, the team where it is another name, and the organisation.
+fn who(entry: &Entry) -> String {
     let member = &entry.member;
     let mut who = vec![entry.author.as_str()];
     if member.kind == MemberKind::Team && member.name != entry.author {
@@ -206,11 +211,24 @@ fn byline(digest: &Digest, entry: &DigestEntry) -> String {
     {
         who.push(organisation);
     }
+    who.join(", ")
+}
+
+fn byline(digest: &Digest, entry: &DigestEntry) -> String {
+    let DigestEntry {
+        entry,
+        late,
+        first_post,
+        returned_after_days,
+    } = entry;
     let mut parts = vec![
-        who.join(", "),
+        who(entry),
         day(digest, entry.published),
         format!("{}-minute read", model::reading_minutes(entry.words)),
     ];
+    if *late {
+        parts.push("arrived late".to_owned());
+    }
     if *first_post {
         parts.push("first post here".to_owned());
     }

@@ -1,9 +1,9 @@
 //! The digest through its public door: what it counts and groups, and that each format keeps its promises.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
-use model::{AlsoIn, Entry, Week};
+use model::{AlsoIn, Entry, Site, Week};
 use pulldown_cmark::{Event, Parser, Tag};
 use serde_json::{Value, json};
 
@@ -49,11 +49,25 @@ fn by(slug: &str, key: &str, day: u32) -> Entry {
 }
 
 fn make(entries: Vec<Entry>, links: &Links) -> Digest {
+    digest(input(&site(), entries, links))
+}
+
+/// As [`make`], closed.
+fn close(entries: Vec<Entry>, links: &Links) -> Digest {
     digest(DigestInput {
-        site: &site(),
+        status: DigestStatus::Closed,
+        now: at("2015-02-09T07:00:03Z"),
+        ..input(&site(), entries, links)
+    })
+}
+
+fn input<'a>(site: &'a Site, entries: Vec<Entry>, links: &'a Links) -> DigestInput<'a> {
+    DigestInput {
+        site,
         week: "2015-W06".parse().unwrap(),
         now: at("2015-02-06T00:00:00Z"),
         entries,
+        late: HashSet::new(),
         previous: HashMap::from([
             ("one".to_owned(), at("2015-01-30T00:00:00Z")),
             ("two".to_owned(), at("2014-10-01T00:00:00Z")),
@@ -67,7 +81,7 @@ fn make(entries: Vec<Entry>, links: &Links) -> Digest {
         status: DigestStatus::Open,
         closes_at: Some(at("2015-02-09T07:00:00Z")),
         next_closes_at: at("2015-02-16T07:00:00Z"),
-    })
+    }
 }
 
 fn read(digest: &Digest) -> Value {
@@ -134,7 +148,7 @@ fn weeks_in_which_the_clocks_change() {
         ),
     ] {
         let mut digest = make(Vec::new(), &Links::new());
-        digest.week = week.parse::<Week>().unwrap();
+        (digest.first, digest.last) = (week.parse::<Week>().unwrap(), week.parse::<Week>().unwrap());
         let document = read(&digest);
         assert_eq!(document["period"]["start"], start, "{week}");
         assert_eq!(document["period"]["end"], end, "{week}");
@@ -405,20 +419,152 @@ fn an_archive_week_never_closes() {
 
 #[test]
 fn a_closing_that_is_overdue_is_not_announced() {
+    let (site, links) = (site(), Links::new());
     let mut input = DigestInput {
-        site: &site(),
-        week: "2015-W06".parse().unwrap(),
         now: at("2015-02-09T07:00:00Z"),
-        entries: Vec::new(),
-        previous: HashMap::new(),
-        links: &Links::new(),
-        new_members: Vec::new(),
-        not_heard: Vec::new(),
-        status: DigestStatus::Open,
-        closes_at: Some(at("2015-02-09T07:00:00Z")),
-        next_closes_at: at("2015-02-16T07:00:00Z"),
+        ..input(&site, Vec::new(), &links)
     };
     assert!(!digest(input.clone()).to_text().contains("closes on"));
     input.now -= TimeDelta::seconds(1);
     assert!(digest(input).to_text().contains("closes on"));
+}
+
+/// A closed week: two that answer one another, and a page that both point to.
+fn closed() -> Digest {
+    let report = |words: &str| ("https://report.example/a".to_owned(), words.to_owned());
+    let links = Links::from([
+        (
+            "aaaaaaaa".to_owned(),
+            vec![
+                report("Her own words"),
+                ("https://two.example/bbbbbbbb".to_owned(), String::new()),
+            ],
+        ),
+        ("bbbbbbbb".to_owned(), vec![report("here")]),
+        ("cccccccc".to_owned(), vec![report("here")]),
+    ]);
+    let entries = vec![
+        by("one", "aaaaaaaa", 2),
+        by("two", "bbbbbbbb", 3),
+        by("three", "cccccccc", 4),
+        by("four", "eeeeeeee", 5),
+    ];
+    close(entries, &links)
+}
+
+#[test]
+fn a_closed_week_says_so_and_is_read_back_as_it_was() {
+    let digest = closed();
+    let document = read(&digest);
+    assert_eq!(
+        (&document["status"], &document["revision"], &document["closed_at"]),
+        (&json!("closed"), &json!(1), &json!("2015-02-09T07:00:03Z"))
+    );
+    let again = Digest::read(&site(), &digest.to_json()).unwrap();
+    assert_eq!(again.to_json(), digest.to_json());
+    assert_eq!(again.to_markdown(), digest.to_markdown());
+    assert_eq!(again.to_html(), digest.to_html());
+    assert_eq!(again.to_text(), digest.to_text());
+    assert_eq!(again.to_csv(), digest.to_csv());
+}
+
+#[test]
+fn the_hash_is_of_the_canonical_form() {
+    // RFC 8785: keys in order, no white space, and 1.0 is written 1.
+    let canonical = r#"[{"also_in":[],"author":"An author","categories":[],"first_post":true,"#;
+    let mut entry = by("new", "aaaaaaaa", 2);
+    entry.author = "An author".to_owned();
+    entry.categories = Vec::new();
+    entry.topics = vec![found("data", 1.0)];
+    let digest = close(vec![entry], &Links::new());
+    let document = read(&digest);
+    let written = String::from_utf8(serde_json_canonicalizer::to_vec(&document["entries"]).unwrap()).unwrap();
+    assert!(written.starts_with(canonical), "{written}");
+    assert!(written.contains(r#""score":1,"#), "{written}");
+    assert_eq!(document["hash"].as_str().unwrap().len(), 64);
+    // A part of a closed week has the hash of what it holds.
+    let none = digest.view(&DigestView {
+        topic: Some("democracy".to_owned()),
+        ..DigestView::default()
+    });
+    assert_eq!(
+        read(&none)["hash"],
+        "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+    );
+}
+
+#[test]
+fn a_correction_holds_no_word_of_what_was_withdrawn() {
+    let digest = closed();
+    let id = "tag:voice.example.org,2015:aaaaaaaa";
+    let hash = digest.hash().unwrap();
+    let next = digest.corrected(&[id.to_owned()], "withdrawn", at("2015-03-01T12:00:00Z"), &hash);
+    let document = read(&next);
+    assert_eq!(
+        (&document["revision"], &document["counts"]["entries"]),
+        (&json!(2), &json!(3))
+    );
+    assert_eq!(
+        document["corrections"],
+        json!([{"revision": 2, "at": "2015-03-01T12:00:00Z", "reason": "withdrawn", "entry": id, "previous_hash": hash}])
+    );
+    assert_ne!(document["hash"].as_str(), Some(hash.as_str()));
+    assert_eq!(document["conversations"], json!([]));
+    // Two others still point to the report, but the words for it were hers.
+    assert_eq!(document["links"][0]["title"], Value::Null);
+    for text in [
+        next.to_json(),
+        next.to_markdown(),
+        next.to_html(),
+        next.to_text(),
+        next.to_csv(),
+    ] {
+        assert!(
+            !text.contains("Post aaaaaaaa") && !text.contains("Her own words"),
+            "{text}"
+        );
+    }
+    assert!(next.to_markdown().contains("one post was withdrawn"));
+    let after = next.corrected(
+        &["tag:voice.example.org,2015:bbbbbbbb".to_owned()],
+        "withdrawn",
+        at("2015-03-02T12:00:00Z"),
+        "x",
+    );
+    assert_eq!((after.revision(), after.corrections.len()), (Some(3), 2));
+}
+
+#[test]
+fn closed_weeks_are_joined() {
+    let mut second = close(vec![by("two", "dddddddd", 10)], &Links::new());
+    (second.first, second.last) = ("2015-W07".parse().unwrap(), "2015-W07".parse().unwrap());
+    let joined = Digest::join(vec![closed(), second]).unwrap();
+    let document = read(&joined);
+    assert_eq!(document["id"], "2015-W06..2015-W07");
+    assert_eq!(document["title"], "Example Voice, 2–15 February 2015");
+    assert_eq!(document["counts"]["entries"], 5);
+    assert_eq!(document["counts"]["members"], 4);
+    assert_eq!(document["next"]["id"], "2015-W08");
+    assert_eq!(document["revision"], Value::Null);
+    let held: usize = joined
+        .reading_groups(&joined.entries)
+        .iter()
+        .map(|group| group.entries.len())
+        .sum();
+    assert_eq!(held, 5);
+    assert!(Digest::join(Vec::new()).is_none());
+}
+
+#[test]
+fn one_line_a_post() {
+    let bare = make(vec![by("one", "aaaaaaaa", 2)], &Links::new()).view(&DigestView {
+        layout_links: true,
+        ..DigestView::default()
+    });
+    assert!(
+        bare.to_markdown()
+            .contains("- [Post aaaaaaaa](https://one.example/aaaaaaaa), Author of one, "),
+        "{}",
+        bare.to_markdown()
+    );
 }

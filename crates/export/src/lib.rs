@@ -15,6 +15,7 @@ mod digest_html;
 mod digest_json;
 mod digest_layout;
 mod digest_markdown;
+mod digest_read;
 mod digest_text;
 mod entry_json;
 mod feed_info;
@@ -33,7 +34,7 @@ mod digest_tests;
 mod sample;
 
 pub use atom::{AtomWriter, atom};
-pub use digest::{Digest, DigestInput, DigestStatus, DigestView, NotHeard, digest};
+pub use digest::{Correction, Digest, DigestInput, DigestStatus, DigestView, NotHeard, digest};
 pub use entry_json::{
     EntryJson, ExportItem, draft_json, entries_json, entry_json, entry_json_without_content,
 };

@@ -184,6 +184,17 @@ fn refused(subject: &str, ip: IpAddr, block: &str) -> Refused {
     ))
 }
 
+/// Whether an address can only mean something near by: a private or reserved number, or a name that is none of the
+/// internet's. What a name leads to is not looked up.
+pub fn is_private(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => reserved_for(IpAddr::V4(ip)).is_some(),
+        Some(Host::Ipv6(ip)) => reserved_for(IpAddr::V6(ip)).is_some(),
+        Some(Host::Domain(name)) => is_local(name),
+        None => true,
+    }
+}
+
 /// Whether a name can only mean something near by: one label, or a special-use end.
 fn is_local(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);

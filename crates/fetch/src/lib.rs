@@ -29,6 +29,7 @@ mod unpack;
 pub use client::{FetchConfig, Fetcher};
 pub use error::FetchError;
 pub use form::{SendOutcome, Sent};
+pub use guard::is_private;
 pub use host::politeness_key;
 pub use links::WebLinks;
 pub use names::{LookUp, Names, SystemNames};

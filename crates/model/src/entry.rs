@@ -82,7 +82,7 @@ pub struct Withdrawal {
 }
 
 /// The same story, as it stands in another member's feed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlsoIn {
     /// The other member.
     pub member: Member,

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::Why;
 
 /// A person or a team.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MemberKind {
     /// One person.
@@ -135,7 +135,7 @@ impl FeedSpec {
 }
 
 /// A person or team who joined, as outputs show them (contract section 5, `member`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Names the member in addresses.
     pub slug: String,
@@ -208,6 +208,15 @@ pub struct Validators {
     pub etag: Option<String>,
     /// `Last-Modified`, as it was sent.
     pub last_modified: Option<String>,
+}
+
+/// Where news of a feed is pushed from (WebSub section 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubTopic {
+    /// The hub.
+    pub hub: Url,
+    /// The name by which the hub knows the feed: its address as it says itself.
+    pub topic: Url,
 }
 
 /// How a poll ended.
@@ -315,6 +324,8 @@ pub struct Feed {
     pub skip_days: u8,
     /// When the newest entry came out, or arrived if that was later.
     pub last_entry_at: Option<DateTime<Utc>>,
+    /// The hub that it names.
+    pub hub: Option<HubTopic>,
     /// Entries that we hold from this feed.
     pub entries: u32,
     /// Counts the polls recorded; a result computed from an older version is refused.

@@ -27,10 +27,11 @@ pub use entry::{
     AlsoIn, Entry, Evidence, EvidencePlace, Image, TopicMatch, TopicSource, Withdrawal, heading,
 };
 pub use feed::{
-    ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, Member, MemberKind, PollOutcome, Validators,
+    ContentChoice, Feed, FeedSpec, FeedStatus, HubTopic, IncludeChoice, Member, MemberKind, PollOutcome,
+    Validators,
 };
 pub use health::{Health, HealthState};
-pub use html::SafeHtml;
+pub use html::{Piece, SafeHtml};
 pub use links::links_in;
 pub use search::{Filter, FilterBy, Search};
 pub use site::{HashtagGroup, Pictures, Site};

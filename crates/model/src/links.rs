@@ -1,31 +1,32 @@
-//! The links in a post's text. It reads sanitised markup in one pass and builds no tree.
+//! The links in a post's text.
 
-use crate::SafeHtml;
+use crate::{Piece, SafeHtml};
 
 /// The links of `html` in order: the address and the text of each. Addresses are as they stand, absolute or not
 /// http at all; the text is plain, white space folded, and may be empty.
 pub fn links_in(html: &SafeHtml) -> Vec<(String, String)> {
     let mut links = Vec::new();
     let mut open: Option<(String, String)> = None;
-    let mut rest = html.as_str();
-    while let Some(start) = rest.find('<') {
-        let (text, markup) = rest.split_at(start);
-        if let Some((_, words)) = &mut open {
-            words.push_str(&decode(text));
-        }
-        let Some(end) = tag_end(markup) else { break };
-        let tag = &markup[1..end];
-        rest = &markup[end + 1..];
-        let name_end = tag.find(|c: char| c.is_ascii_whitespace()).unwrap_or(tag.len());
-        match &tag[..name_end] {
-            "a" => {
-                links.extend(open.take().map(folded));
-                open = href(&tag[name_end..]).map(|address| (decode(address), String::new()));
-            }
-            "/a" => links.extend(open.take().map(folded)),
-            _ => {
+    for piece in html.pieces() {
+        match piece {
+            Piece::Text(text) => {
                 if let Some((_, words)) = &mut open {
-                    words.push_str(if is_inline(tag) { "" } else { " " });
+                    words.push_str(&decode(text));
+                }
+            }
+            Piece::Tag {
+                name: "a", closes, ..
+            } => {
+                links.extend(open.take().map(folded));
+                if !closes {
+                    open = piece
+                        .attribute("href")
+                        .map(|address| (decode(address), String::new()));
+                }
+            }
+            Piece::Tag { name, .. } => {
+                if let Some((_, words)) = &mut open {
+                    words.push_str(if is_inline(name) { "" } else { " " });
                 }
             }
         }
@@ -34,40 +35,11 @@ pub fn links_in(html: &SafeHtml) -> Vec<(String, String)> {
     links
 }
 
-/// The index of the `>` that ends the tag at the start of `markup`; one inside quotes does not.
-fn tag_end(markup: &str) -> Option<usize> {
-    let mut quote = None;
-    for (index, byte) in markup.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'>') => return Some(index),
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (Some(open), byte) if open == byte => quote = None,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The value of `href` among attributes as the sanitiser writes them: lower case, double quotes.
-fn href(attributes: &str) -> Option<&str> {
-    let mut rest = attributes;
-    while let Some((name, after)) = rest.split_once("=\"") {
-        let (value, next) = after.split_once('"')?;
-        if name.trim() == "href" {
-            return Some(value);
-        }
-        rest = next;
-    }
-    None
-}
-
-/// Whether words before and after the tag are one.
-fn is_inline(tag: &str) -> bool {
-    let name = tag.trim_start_matches('/');
-    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
+/// Whether words before and after the element are one.
+fn is_inline(name: &str) -> bool {
     matches!(
         name,
-        Some("b" | "i" | "em" | "strong" | "span" | "code" | "u" | "s" | "sub" | "sup" | "abbr")
+        "b" | "i" | "em" | "strong" | "span" | "code" | "u" | "s" | "sub" | "sup" | "abbr"
     )
 }
 
@@ -114,7 +86,7 @@ mod tests {
         assert_eq!(links("<abbr title=\"a\">b</abbr> <a name=\"x\">c</a> a < b"), []);
         assert_eq!(
             links("<a href=\"https://example.org/\">cut"),
-            [("https://example.org/".to_owned(), String::new())]
+            [("https://example.org/".to_owned(), "cut".to_owned())]
         );
     }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday,
+};
 use chrono_tz::Tz;
 
 /// An ISO 8601 week, Monday to Sunday; written `2015-W06`.
@@ -63,6 +65,19 @@ impl Week {
     }
 }
 
+impl Week {
+    /// When its digest closes: at the first closing once it has ended, be it that very instant. `next_closing` gives the
+    /// first one after an instant; without a further one the end of the week itself counts.
+    pub fn closes_at(
+        self,
+        zone: Tz,
+        next_closing: impl Fn(DateTime<Utc>) -> Option<DateTime<Utc>>,
+    ) -> DateTime<Utc> {
+        let end = self.end(zone);
+        next_closing(end - TimeDelta::milliseconds(1)).unwrap_or(end)
+    }
+}
+
 /// The first instant of `day` in `zone`, also where the clocks change at midnight.
 pub fn start_of_day(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
@@ -70,7 +85,7 @@ pub fn start_of_day(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.with_timezone(&Utc),
         // Midnight is skipped: the day begins when the clocks have gone forward, an hour later at most.
         LocalResult::None => zone
-            .from_local_datetime(&(midnight + chrono::TimeDelta::hours(1)))
+            .from_local_datetime(&(midnight + TimeDelta::hours(1)))
             .earliest()
             .map_or_else(|| midnight.and_utc(), |at| at.with_timezone(&Utc)),
     }

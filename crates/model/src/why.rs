@@ -27,10 +27,12 @@ pub enum Why {
     GoneOnce,
     /// Our own network was down.
     Outage,
+    /// The feed's hub says that there is something new (WebSub).
+    Pushed,
 }
 
 impl Why {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Rhythm,
         Self::NoRhythm,
         Self::Fresh,
@@ -40,6 +42,7 @@ impl Why {
         Self::BackOff,
         Self::GoneOnce,
         Self::Outage,
+        Self::Pushed,
     ];
 
     /// The word in columns and outputs.
@@ -54,6 +57,7 @@ impl Why {
             Self::BackOff => "back_off",
             Self::GoneOnce => "gone_once",
             Self::Outage => "outage",
+            Self::Pushed => "pushed",
         }
     }
 
@@ -78,6 +82,7 @@ impl fmt::Display for Why {
             Self::BackOff => "the last poll failed, and we wait longer after each failure in a row",
             Self::GoneOnce => "the server said that the feed is gone, and we ask once more a day later",
             Self::Outage => "our own network was down",
+            Self::Pushed => "its hub says that there is something new (WebSub)",
         })
     }
 }

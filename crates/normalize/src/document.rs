@@ -84,6 +84,11 @@ pub struct Document {
     pub ttl: Option<Duration>,
     /// What else it says of how often and when it wants to be asked for.
     pub cadence: Cadence,
+    /// The hub from which news of it is pushed (WebSub section 4): the first link with `rel=hub`, the first of JSON Feed's
+    /// `hubs`.
+    pub hub: Option<Url>,
+    /// Where it says that it lies itself: `rel=self`, `feed_url`. Believed by nobody but its hub.
+    pub itself: Option<Url>,
     /// What is wrong with it, the worst first.
     pub problems: Vec<Problem>,
     /// Its entries, in its own order.
@@ -131,6 +136,11 @@ pub fn read(source: &Source<'_>) -> Result<Document, ReadError> {
     }
     let format = feed.format;
     let site = site(&feed.links, source.url);
+    let linked = |rel: &str| {
+        (feed.links.iter().filter(|link| link.rel.as_deref() == Some(rel)))
+            .find_map(|link| entry::web_address(&link.href, source.url))
+    };
+    let (hub, itself) = (linked("hub"), linked("self"));
     let context = entry::Context {
         feed_url: source.url,
         site: site.as_ref(),
@@ -161,6 +171,8 @@ pub fn read(source: &Source<'_>) -> Result<Document, ReadError> {
             _ => cadence(text),
         },
         site,
+        hub,
+        itself,
         problems,
         entries,
     })
@@ -281,6 +293,37 @@ mod tests {
         ] {
             let document = read_bytes(rss(item).as_bytes()).unwrap();
             assert_eq!(document.entries.len(), 1, "{item}");
+        }
+    }
+
+    #[test]
+    fn a_hub_is_found_in_every_format() {
+        let rss = "<rss version='2.0' xmlns:atom='http://www.w3.org/2005/Atom'><channel><title>t</title>\
+             <atom:link rel='self' href='https://b.example/feed'/><atom:link rel='hub' href='https://hub.example/'/>\
+             <atom:link rel='hub' href='https://other.example/'/><item><title>One</title><atom:link rel='hub' \
+             href='https://item.example/'/></item></channel></rss>";
+        let atom = "<feed xmlns='http://www.w3.org/2005/Atom'><title>t</title><link rel='hub' href='https://hub.example/'/>\
+             <link rel='self' href='https://b.example/feed'/><entry><id>1</id><title>One</title></entry></feed>";
+        let json = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "t", "feed_url": "https://b.example/feed",
+            "hubs": [{"type": "rssCloud", "url": "https://cloud.example/"}, {"type": "WebSub", "url": "https://hub.example/"}],
+            "items": [{"id": "1", "content_text": "One"}]}"#;
+        for text in [rss, atom, json] {
+            let document = read_bytes(text.as_bytes()).unwrap();
+            let (hub, itself) = (document.hub.unwrap(), document.itself.unwrap());
+            assert_eq!(
+                (hub.as_str(), itself.as_str()),
+                ("https://hub.example/", "https://b.example/feed"),
+                "{text}"
+            );
+        }
+        for link in [
+            "",
+            "<link rel='hub' href='javascript:alert(1)'/>",
+            "<link rel='hub' href='hub'/>",
+        ] {
+            let text =
+                format!("<feed xmlns='http://www.w3.org/2005/Atom'>{link}<entry><id>1</id></entry></feed>");
+            assert_eq!(read_bytes(text.as_bytes()).unwrap().hub, None, "{link}");
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str, zone: Tz) -> Result<Feed, ReadError> {
     Ok(Feed {
         format: Format::Json,
         title: document.title.string().map(Raw::Plain),
-        links: document.home_page_url.string().map(link).into_iter().collect(),
+        links: links(document.home_page_url, document.feed_url, document.hubs),
         language: document.language.string(),
         rights: None,
         authors: names(document.author, document.authors),
@@ -124,6 +124,25 @@ fn link(href: String) -> Link {
     }
 }
 
+/// The links of a feed: its site, itself, and the hubs of the kind that the web knows as WebSub.
+fn links(site: Text, itself: Text, hubs: Value) -> Vec<Link> {
+    let related = |rel: &str, href: String| Link {
+        rel: Some(rel.to_owned()),
+        ..link(href)
+    };
+    let hubs = list(hubs).filter_map(|hub| {
+        let kind = hub.get("type")?.as_str()?;
+        let is_known = ["websub", "pubsubhubbub"]
+            .iter()
+            .any(|known| kind.eq_ignore_ascii_case(known));
+        Some(related("hub", hub.get("url")?.as_str()?.to_owned())).filter(|_| is_known)
+    });
+    let site = site.string().map(link).into_iter();
+    site.chain(itself.string().map(|href| related("self", href)))
+        .chain(hubs)
+        .collect()
+}
+
 /// Text as it should be, as a number, or as something else, which is as good as absent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(untagged)]
@@ -164,6 +183,10 @@ struct Document {
     title: Text,
     #[serde(default)]
     home_page_url: Text,
+    #[serde(default)]
+    feed_url: Text,
+    #[serde(default)]
+    hubs: Value,
     #[serde(default)]
     language: Text,
     #[serde(default)]

@@ -1,33 +1,52 @@
 //! The loop of a running Voice: wake by the schedule, poll what is due, sleep.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use crate::closing::{self, Issues};
 use crate::network::Network;
 use crate::poller::{OUR_NETWORK, Poller, Selection, stopped};
-use crate::{hub, retag};
+use crate::round::PollSummary;
+use crate::{hub, retag, websub};
 
 /// A sleep is cut into slices of this length, so that a clock that jumps is noticed.
 const SLICE: Duration = Duration::from_secs(30);
 
-/// Polls what is due, at once and then at each tick of the schedule, until `stop` turns true; meanwhile gives the
-/// archive its topics by the present rules, and tells the hub what changed. A new poller (after a reload of the configuration) takes over at the next
-/// tick. A tick that passes while polls are running is not made up for: what is due then is due still.
-pub async fn run(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bool>) {
+/// From how many feeds on the same failure is told once for all of them.
+const MANY: usize = 4;
+
+/// Polls what is due, at once and then at each tick of the schedule, and what hubs push, until `stop` turns true; meanwhile
+/// closes the digests, gives the archive its topics by the present rules and tells the hub what changed. A new poller (after a reload of the
+/// configuration) takes over at the next tick. A tick that passes while polls are running is not made up for: what is due
+/// then is due still.
+pub async fn run(poller: watch::Receiver<Arc<Poller>>, issues: Arc<dyn Issues>, stop: watch::Receiver<bool>) {
     tokio::select! {
-        () = go_round(poller.clone(), stop.clone()) => {}
+        () = polls(&poller, &stop) => {}
+        () = closing::follow(poller.clone(), &*issues, &stop) => {}
         () = retag::follow(poller.clone(), &stop) => {}
         () = hub::tell(poller) => {}
     }
 }
 
-async fn go_round(poller: watch::Receiver<Arc<Poller>>, stop: watch::Receiver<bool>) {
+/// All polls, and what keeps hubs telling of news. Each of them ends by itself when `stop` turns true.
+async fn polls(poller: &watch::Receiver<Arc<Poller>>, stop: &watch::Receiver<bool>) {
+    let news = Notify::new();
+    tokio::join!(
+        go_round(poller, &news, stop),
+        websub::poll_what_is_pushed(poller, stop),
+        websub::subscribe(poller, &news, stop),
+    );
+}
+
+async fn go_round(poller: &watch::Receiver<Arc<Poller>>, news: &Notify, stop: &watch::Receiver<bool>) {
     let mut network = Network::default();
     loop {
         let current = Arc::clone(&poller.borrow());
-        poll_due(&current, &mut network, &stop).await;
+        poll_due(&current, &mut network, stop).await;
+        news.notify_one();
         tokio::select! {
             () = stopped(stop.clone()) => return,
             () = next_tick(&current) => {}
@@ -48,14 +67,28 @@ async fn poll_due(poller: &Poller, network: &mut Network, stop: &watch::Receiver
         return;
     }
     tracing::info!(feeds = feeds.len(), "polling what is due");
-    let summary = poller.poll(feeds, network, stop, &|_| ()).await;
-    // That our network is down has been said, once.
+    tell(&poller.poll(feeds, network, stop, &|_| ()).await);
+}
+
+/// Says what a round came to. What befell many feeds alike is said once.
+pub(crate) fn tell(summary: &PollSummary) {
+    let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    // That our network is down has been said.
     for failure in summary
         .failures
         .iter()
         .filter(|failure| failure.error != OUR_NETWORK)
     {
-        tracing::warn!(feed = failure.feed, error = failure.error, "poll failed");
+        told.entry(&failure.error).or_default().push(&failure.feed);
+    }
+    for (error, feeds) in told {
+        if feeds.len() < MANY {
+            for feed in feeds {
+                tracing::warn!(feed, error, "poll failed");
+            }
+        } else {
+            tracing::warn!(feeds = feeds.len(), first = feeds[0], error, "polls failed");
+        }
     }
     tracing::info!(
         feeds = summary.feeds,

@@ -130,6 +130,9 @@ fn feeds_of(touched: &Touched, site: &Site) -> BTreeSet<String> {
             pages.insert(paths::hashtag(&group.tag));
         }
     }
+    if touched.issues {
+        pages.insert("/digest".to_owned());
+    }
     let formats = ["atom", "rss", "json"];
     pages
         .iter()

@@ -4,11 +4,12 @@
 //! `changes`) and written by the store in one transaction; nothing here knows SQL or the web framework.
 //! To change *when* a feed is polled, look at `schedule.rs` (and `hints.rs` for what feeds ask); whether a failure is
 //! theirs or ours, at `network.rs`; whether an address is still theirs, at `moves.rs`; how a feed's state is told, at
-//! `model`'s `health.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
-//! other fetchers, at `round.rs`.
+//! `model`'s `health.rs`; what hubs push, at `websub.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
+//! other fetchers, at `round.rs`; when digests close, at `closing.rs`.
 
 mod changes;
 mod check;
+mod closing;
 mod cron_line;
 mod daemon;
 mod error;
@@ -22,8 +23,10 @@ mod poller;
 mod retag;
 mod round;
 mod schedule;
+mod websub;
 
 pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
+pub use closing::{IssueStep, Issues, close_through};
 pub use cron_line::CronLine;
 pub use daemon::run;
 pub use error::PollError;

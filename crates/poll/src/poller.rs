@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher};
-use model::{Clock, Feed, FeedStatus, KnownEntry, PollOutcome, Site, Validators};
+use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher, Hop};
+use model::{Clock, Feed, FeedStatus, HubTopic, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Document, ReadError, Source, Tagger};
-use store::{FeedState, HostRequest, PollRecord, Store, StoreError};
+use store::{Due, FeedState, HostRequest, HubNews, PollRecord, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
 use twox_hash::XxHash3_128;
 use url::Url;
@@ -16,6 +16,7 @@ use crate::changes::{Changes, changes};
 use crate::hints::Hints;
 use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
+use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
 
 /// Which feeds to poll.
@@ -36,7 +37,7 @@ pub struct Poller {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) site: Arc<Site>,
     pub(crate) tagger: Arc<Tagger>,
-    intervals: Intervals,
+    pub(crate) intervals: Intervals,
     schedule: CronLine,
     pub(crate) concurrency: usize,
     pub(crate) per_host: usize,
@@ -84,6 +85,11 @@ impl Poller {
     /// When the schedule next wakes the poller.
     pub(crate) fn next_tick(&self) -> Option<DateTime<Utc>> {
         self.schedule.next_after(self.clock.now())
+    }
+
+    /// Which feeds are due now.
+    pub(crate) fn due(&self) -> Due {
+        self.intervals.due(self.clock.now())
     }
 
     /// The present instant.
@@ -150,6 +156,12 @@ impl Poller {
                 let hash = format!("{:032x}", XxHash3_128::oneshot(&body.bytes));
                 let (validators, max_age) = (body.validators.clone(), body.max_age);
                 if poll.feed.body_hash.as_deref() == Some(hash.as_str()) {
+                    // Headers may name a hub though the document is as it was; what it says itself is known.
+                    if let Some(links) = body.links.as_deref().filter(|_| poll.feed.held.is_none()) {
+                        let known = poll.feed.hub.as_ref().map(|known| known.topic.clone());
+                        let named = hub_topic(Some(links), None, known, &fetch.final_url);
+                        poll.record.hub = hub_news(&poll.feed, named);
+                    }
                     poll.unchanged(validators, max_age);
                 } else {
                     match self.read(&poll.feed, body, &fetch.final_url, now).await {
@@ -211,6 +223,8 @@ struct Read {
     title: Option<String>,
     site_url: Option<String>,
     hints: Hints,
+    /// The hub that it names.
+    hub: Option<HubTopic>,
     /// How often the blog writes, where this reading says something new of it.
     written: Option<Written>,
     /// Why nothing of it may be taken.
@@ -279,6 +293,7 @@ fn read(
         .or_else(|| suspicion(feed, known.len(), &document, &changes, now));
     Ok(Read {
         hints: Hints::of(document.ttl, &document.cadence),
+        hub: hub_topic(body.links.as_deref(), document.hub, document.itself, url),
         changes,
         title: document.title,
         // Said only when it is news, for what is said is written.
@@ -364,11 +379,6 @@ impl PollInHand {
             FetchOutcome::Modified(body) => body.bytes.len() as u64,
             _ => 0,
         };
-        let requests = fetch.hops.iter().map(|hop| HostRequest {
-            host: hop.url.host_str().unwrap_or_default().to_owned(),
-            not_modified: hop.status == Some(304),
-            bytes: hop.bytes,
-        });
         let record = PollRecord {
             feed_id: feed.id,
             feed_version: feed.version,
@@ -379,9 +389,10 @@ impl PollInHand {
             duration_ms: fetch.duration.as_millis() as u64,
             body_bytes,
             error: None,
-            requests: requests.collect(),
+            requests: requests(&fetch.hops),
             state: FeedState::of(&feed),
             new_url: None,
+            hub: HubNews::None,
             new: Vec::new(),
             changed: Vec::new(),
         };
@@ -446,6 +457,8 @@ impl PollInHand {
         } else {
             PollOutcome::Changed
         };
+        self.record.hub = hub_news(&self.feed, read.hub);
+        let state = &mut self.record.state;
         state.title = read.title;
         state.site_url = read.site_url;
         state.body_hash = Some(hash);
@@ -574,6 +587,16 @@ impl PollInHand {
             record: self.record,
         }
     }
+}
+
+/// Requests as the ledger of their hosts takes them.
+pub(crate) fn requests(hops: &[Hop]) -> Vec<HostRequest> {
+    let requests = hops.iter().map(|hop| HostRequest {
+        host: hop.url.host_str().unwrap_or_default().to_owned(),
+        not_modified: hop.status == Some(304),
+        bytes: hop.bytes,
+    });
+    requests.collect()
 }
 
 /// Whether two addresses are of one document: what an address adds after `?` may be new each time.

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, LINK, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LOCATION, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED, LINK, VARY,
 };
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
@@ -89,6 +89,7 @@ pub(crate) struct Document {
     body: String,
     revalidate: bool,
     changed: Option<DateTime<Utc>>,
+    location: Option<String>,
     link: Option<HeaderValue>,
 }
 
@@ -99,6 +100,7 @@ impl Document {
             body,
             revalidate: false,
             changed: None,
+            location: None,
             link: None,
         }
     }
@@ -118,6 +120,12 @@ impl Document {
     /// When it last changed, where that is not the revision's own instant.
     pub(crate) fn changed_at(mut self, at: DateTime<Utc>) -> Self {
         self.changed = Some(at);
+        self
+    }
+
+    /// Where this very document stands otherwise (RFC 9110 section 8.7): a path.
+    pub(crate) fn located(mut self, path: String) -> Self {
+        self.location = Some(path);
         self
     }
 
@@ -142,6 +150,7 @@ impl Document {
             tag,
             changed: self.changed.unwrap_or(changed),
             revalidate: self.revalidate,
+            location: self.location,
             link: self.link,
             plain: Bytes::from(self.body),
             encoded: [const { OnceLock::new() }; Encoding::COUNT],
@@ -157,6 +166,7 @@ pub(crate) struct Sealed {
     tag: String,
     changed: DateTime<Utc>,
     revalidate: bool,
+    location: Option<String>,
     link: Option<HeaderValue>,
     plain: Bytes,
     encoded: [OnceLock<Bytes>; Encoding::COUNT],
@@ -285,6 +295,11 @@ impl Sealed {
         headers.insert(VARY, HeaderValue::from_static(vary));
         if let Some(link) = &self.link {
             headers.insert(LINK, link.clone());
+        }
+        if let Some(location) = &self.location
+            && let Ok(location) = HeaderValue::from_str(location)
+        {
+            headers.insert(CONTENT_LOCATION, location);
         }
         if self.kind.is_open() {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

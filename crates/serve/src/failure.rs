@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     NotYet(Option<DateTime<Utc>>),
     /// It was withdrawn.
     Gone,
+    /// A revision of a digest that held something withdrawn; the latest stands there (a path).
+    Replaced(String),
     /// This parameter cannot be read; the text says what is wrong with it.
     Parameter(&'static str, String),
     /// It stands there (a path).
@@ -57,7 +59,7 @@ impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) | Self::NotYet(_) => StatusCode::NOT_FOUND,
-            Self::Gone => StatusCode::GONE,
+            Self::Gone | Self::Replaced(_) => StatusCode::GONE,
             Self::Parameter(..) => StatusCode::BAD_REQUEST,
             Self::Moved(_) => StatusCode::PERMANENT_REDIRECT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -76,6 +78,7 @@ impl Failure {
             Self::NotFound(_) => "There is nothing here",
             Self::NotYet(_) => "Not yet",
             Self::Gone => "This post was withdrawn",
+            Self::Replaced(_) => "This revision is no more",
             Self::Parameter(..) => "That address cannot be read",
             Self::Moved(_) => "It stands elsewhere",
             Self::Method => "This address can only be read",
@@ -96,6 +99,9 @@ impl Failure {
             Self::Gone => "Its author, the moderators or the blog that it came from took it away. \
                            We keep none of its text."
                 .to_owned(),
+            Self::Replaced(path) => format!(
+                "A post that stood in it was withdrawn, so a later revision without it took its place: {path}."
+            ),
             Self::Parameter(name, detail) => format!("The parameter “{name}” {detail}."),
             Self::Moved(path) => format!("See {path}."),
             Self::Method => "It answers GET and HEAD; nothing is changed through it.".to_owned(),
@@ -129,7 +135,7 @@ impl Failure {
         let (content_type, body) = if as_json {
             ("application/problem+json", self.problem())
         } else {
-            let page = pages::failure(site, self.status(), self.heading(), &self.detail());
+            let page = pages::failure(site, self.status(), self.heading(), &self.detail(), path);
             ("text/html; charset=utf-8", page)
         };
         let mut response = Response::new(Body::from(body));

@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    fn write(self, info: &FeedInfo<'_>, entries: &[Entry]) -> Document {
+    pub(crate) fn write(self, info: &FeedInfo<'_>, entries: &[Entry]) -> Document {
         let document = match self {
             Self::Atom => Document::new(Kind::Atom, export::atom(info, entries)),
             Self::Rss => Document::new(Kind::Rss, export::rss(info, entries)),

@@ -26,6 +26,9 @@ mod form;
 #[cfg(test)]
 mod form_tests;
 mod health;
+#[cfg(test)]
+mod issue_tests;
+mod issues;
 mod links;
 mod metrics;
 mod negotiate;
@@ -41,8 +44,9 @@ mod testing;
 mod tests;
 #[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
+mod websub;
 
 pub use app::{App, DueAt, NextDigestClose};
 pub use connections::serve;
-pub use digests::digest_of_week;
 pub use examples::{ExampleDocument, serve_examples};
+pub use issues::{NextClosing, close_issue, digest_of_week, settle_issues};

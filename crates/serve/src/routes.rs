@@ -8,7 +8,7 @@ use axum::routing::get;
 
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
-use crate::{digests, entries_json, feeds, fixed, health, metrics, openapi, pages};
+use crate::{digests, entries_json, feeds, fixed, health, metrics, openapi, pages, websub};
 
 const NONE: &[&str] = &[];
 
@@ -42,8 +42,8 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         )
         .route("/search", kept(pages::SEARCH_PARAMETERS, pages::search))
         .route("/digest", fresh(digests::ISSUES_PARAMETERS, digests::issues))
-        .route("/digest/latest.json", fresh(NONE, digests::latest))
         .route("/digest/{week}", fresh(digests::PARAMETERS, digests::week))
+        .route("/digest/{week}/{name}", fresh(NONE, digests::of_week))
         .route("/about", kept(NONE, pages::about))
         .route("/feeds", kept(NONE, pages::feeds))
         .route("/privacy", kept(NONE, pages::privacy))
@@ -58,10 +58,15 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route(fixed::style_path(), kept(NONE, fixed::style))
         .route(fixed::feed_style_path(), kept(NONE, fixed::feed_style))
         .route("/readyz", get(health::ready))
+        .merge(websub::callbacks())
         .merge(of_a_fetcher());
     for format in Format::ALL {
         let extension = format.extension();
         routes = routes
+            .route(
+                &format!("/digest/feed.{extension}"),
+                fresh(NONE, move |asked| digests::feed(asked, format)),
+            )
             .route(
                 &format!("/feed.{extension}"),
                 kept(NONE, move |asked| feeds::all(asked, format)),

@@ -13,7 +13,7 @@ use model::{
     ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
-use store::{Due, FeedState, HostRequest, NewEntry, PollRecord, Store};
+use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
@@ -205,6 +205,7 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
             ..FeedState::of(feed)
         },
         new_url: None,
+        hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
     }

@@ -226,10 +226,12 @@ async fn what_is_not_there_is_said_in_the_askers_format() {
         "/hashtags/none/feed.atom",
         "/entries/none",
         "/entries/%FF",
-        "/digest/feed.atom",
         "/digest/2026-W54",
         "/digest/W6",
         "/digest/2026-W48/r1.json",
+        "/digest/2026-W48/changes.json",
+        "/digest/2026-W49/r1.json",
+        "/digest/2026-W48..2026-W47.json",
         "/digest/2026-W45..2026-W46.json",
         "/digest/2026-W49",
         "/digest/2026-W47.pdf",
@@ -287,6 +289,7 @@ async fn a_parameter_that_cannot_be_read_is_named() {
         ("/search/feed.json", "q"),
         ("/digest?day=x", "day"),
         ("/digest/2026-W47.json?max_per_member=0", "max_per_member"),
+        ("/digest/2026-W47.json?max_per_member=-1", "max_per_member"),
         ("/digest/2026-W47.json?layout=wide", "layout"),
         ("/digest/2026-W47.json?topic=none", "topic"),
     ] {
@@ -381,11 +384,67 @@ async fn pages_run_nothing_and_load_nothing() {
             };
             let elsewhere =
                 href.starts_with("https://one.example/") || href.starts_with("https://two.example/");
+            // The statement names the rules and those who enforce them.
+            let named = path == "/accessibility" && tag.starts_with("a ") && href.starts_with("https://");
             assert!(
-                href.starts_with('/') || href.starts_with('#') || elsewhere,
+                href.starts_with('/') || href.starts_with('#') || elsewhere || named,
                 "{path}: {tag}"
             );
             assert!(!(tag.starts_with("link") && elsewhere), "{path}: {tag}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn posts_that_link_to_one_another_say_so_on_both_pages() {
+    let client = Client::new().await;
+    let mut answer = draft(78);
+    answer.link = Some("https://two.example/78".to_owned());
+    answer.link_key = Some("two.example/78".to_owned());
+    answer.title = Some("An answer".to_owned());
+    answer.content_html = model::SafeHtml::vouched(
+        "<p><a href=\"https://www.one.example/posts/3/?utm_source=x\">so they say</a></p>".to_owned(),
+    );
+    record(&client.store, "two", at(NOW), vec![(answer, at(NOW))]).await;
+    client.clock.set(at(NOW) + TimeDelta::minutes(1));
+    let from = "Linked from <a href=\"/entries/00000f78\" dir=\"auto\">An answer</a> by ";
+    let to = "Links to <a href=\"/entries/000000f3\" dir=\"auto\">Post number 3</a> by ";
+    for (path, words) in [
+        ("/entries/000000f3", vec![from]),
+        ("/entries/00000f78", vec![to]),
+        ("/", vec![from, to]),
+        ("/members/one-example", vec![from]),
+        ("/entries/000000f4", vec![]),
+    ] {
+        let page = client.get(path).await;
+        for line in [from, to] {
+            assert_eq!(
+                page.text().contains(line),
+                words.contains(&line),
+                "{path}: {line}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn titles_are_unique_and_name_the_site() {
+    let client = Client::new().await;
+    let older = link(client.get("/").await.text(), "next").unwrap();
+    let mut titles = std::collections::BTreeMap::new();
+    let pages = ROUTES.iter().filter_map(is_page).map(str::to_owned);
+    // Views of one issue are one issue.
+    for path in pages.filter(|path| !path.contains("W47?")).chain([
+        older,
+        "/nothing".to_owned(),
+        "/?before=x".to_owned(),
+    ]) {
+        let page = client.get(&path).await;
+        let title = page.text().split_once("<title>").unwrap().1;
+        let title = title.split_once("</title>").unwrap().0.to_owned();
+        assert!(title.ends_with("Example Voice"), "{path}: {title}");
+        if let Some(other) = titles.insert(title.clone(), path.clone()) {
+            panic!("{path} and {other} are both called {title}");
         }
     }
 }

@@ -9,13 +9,13 @@ use chrono::{DateTime, Utc};
 use model::{AlsoIn, Entry, KnownEntry};
 
 use crate::changes::NextRevision;
-use crate::db::{Pool, Transaction};
+use crate::db::Transaction;
 use crate::labels::{Label, labels_of};
 use crate::links::{self, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, json, millis};
-use crate::sql::{Sql, statements};
+use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
@@ -131,7 +131,10 @@ fn known_entry(fields: &str) -> Option<KnownEntry> {
 }
 
 /// Entries with the other places where their stories stand.
-pub(crate) async fn complete(readers: &Pool, rows: Vec<EntryRow>) -> Result<Vec<Entry>, StoreError> {
+pub(crate) async fn complete<'c>(
+    on: impl Into<On<'c>>,
+    rows: Vec<EntryRow>,
+) -> Result<Vec<Entry>, StoreError> {
     const ALSO_IN: &str = "SELECT d.duplicate_of, m.slug, m.name, m.organisation, m.url, m.kind, d.link
         FROM entries d CROSS JOIN members m WHERE m.id = d.member_id AND d.duplicate_of IN ";
     if rows.is_empty() {
@@ -141,7 +144,7 @@ pub(crate) async fn complete(readers: &Pool, rows: Vec<EntryRow>) -> Result<Vec<
     sql.push_list(rows.iter().map(|row| row.id));
     sql.push(" ORDER BY d.id");
     let mut also_in: HashMap<i64, Vec<AlsoIn>> = HashMap::new();
-    for row in sql.fetch_all(readers).await? {
+    for row in sql.fetch_all(on).await? {
         let mut fields = Fields::of("entries", &row);
         let story = fields.take()?;
         also_in.entry(story).or_default().push(AlsoIn {

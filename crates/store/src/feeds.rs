@@ -8,7 +8,7 @@ use crate::rows::{self, Fields, feed_columns, millis};
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
-const FEEDS: &str = concat!(
+pub(crate) const FEEDS: &str = concat!(
     "SELECT ",
     feed_columns!(),
     " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.withdrawn_at IS NULL ORDER BY f.id"
@@ -41,7 +41,8 @@ impl Due {
         retry_after_at.is_some_and(|until| until > self.now && until <= self.latest_refusal())
     }
 
-    fn latest_refusal(self) -> DateTime<Utc> {
+    /// No `Retry-After` that is obeyed ends later.
+    pub(crate) fn latest_refusal(self) -> DateTime<Utc> {
         self.now.checked_add_signed(LONGEST_REFUSAL).unwrap_or(self.now)
     }
 

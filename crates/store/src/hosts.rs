@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::db::Transaction;
-use crate::record::PollRecord;
+use crate::record::HostRequest;
 use crate::rows::Fields;
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
@@ -58,17 +58,18 @@ impl Store {
     }
 }
 
-/// Adds the requests of these polls, whether the polls are accepted or not: the hosts were asked.
-pub(crate) async fn add(transaction: &mut Transaction, records: &[PollRecord]) -> Result<(), StoreError> {
+/// Adds these requests, each with when it was made.
+pub(crate) async fn add(
+    transaction: &mut Transaction,
+    made: &[(DateTime<Utc>, &HostRequest)],
+) -> Result<(), StoreError> {
     let mut days: BTreeMap<(NaiveDate, &str), [u64; 3]> = BTreeMap::new();
-    for record in records {
-        for request in &record.requests {
-            let day = (record.at.date_naive(), request.host.as_str());
-            let [requests, not_modified, bytes] = days.entry(day).or_default();
-            *requests += 1;
-            *not_modified += u64::from(request.not_modified);
-            *bytes += request.bytes;
-        }
+    for (at, request) in made {
+        let day = (at.date_naive(), request.host.as_str());
+        let [requests, not_modified, bytes] = days.entry(day).or_default();
+        *requests += 1;
+        *not_modified += u64::from(request.not_modified);
+        *bytes += request.bytes;
     }
     let days: Vec<_> = days.into_iter().collect();
     for days in statements(&days, ROWS) {

@@ -16,7 +16,9 @@ use crate::{Store, StoreError};
 const ROWS: usize = 64;
 
 const NEW_FETCHER: &str = "UPDATE site_state SET fetchers = fetchers + 1 RETURNING fetchers";
-const END_OLD: &str = "DELETE FROM leases WHERE until_at <= $1";
+/// A lease that ends later than any can was given by a clock that was wrong; else a clock that jumped ahead and back would
+/// keep its feed from everybody.
+const END_OLD: &str = "DELETE FROM leases WHERE until_at <= $1 OR until_at > $2";
 const HELD: &str = "SELECT feed_id, fetcher, host FROM leases";
 const ADD: &str = "INSERT INTO leases (feed_id, fetcher, host, until_at) ";
 const RENEW: &str = "UPDATE leases SET until_at = $2 WHERE fetcher = $1";
@@ -72,6 +74,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         Sql::new(END_OLD)
             .bind(millis(now))
+            .bind(millis(until + (until - now)))
             .execute(&mut transaction)
             .await?;
         let mut held = Held::read(&mut transaction).await?;
@@ -243,6 +246,23 @@ mod tests {
         assert_eq!(lease(other, &feeds[2], 5).await, Lease::Given);
         store.release_leases(other).await.unwrap();
         assert_eq!(lease(one, &feeds[2], 5).await, Lease::Given);
+    }
+
+    #[tokio::test]
+    async fn what_a_wrong_clock_leased_is_free() {
+        let (store, feeds, ahead, right) = shared().await;
+        let wanted = [wanted(&feeds[0], "host")];
+        let year = 365 * 24 * 60;
+        for (fetcher, at, lease) in [
+            (ahead, year, Lease::Given),
+            (right, 0, Lease::Given),
+            (ahead, 0, Lease::Held),
+        ] {
+            let leases = store
+                .lease_feeds(fetcher, &wanted, 2, minutes(at), minutes(at + 1))
+                .await;
+            assert_eq!(leases.unwrap(), [lease]);
+        }
     }
 
     #[tokio::test]

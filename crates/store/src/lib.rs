@@ -20,6 +20,7 @@ mod backup;
 mod carry;
 mod catalogue;
 mod changes;
+mod closing;
 mod db;
 mod decisions;
 mod disputes;
@@ -29,6 +30,7 @@ mod entries;
 mod error;
 mod feeds;
 mod hosts;
+mod issues;
 mod labels;
 mod leases;
 mod left_out;
@@ -52,6 +54,7 @@ mod snippet;
 mod sql;
 mod sqlite;
 mod stories;
+mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod tombstones;
@@ -62,12 +65,14 @@ mod withdrawal;
 pub use audit::{AuditLine, Decision, MEMBER, SOURCE, TERMINAL};
 pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
+pub use closing::{Closing, Correcting, NewRevision};
 pub use db::Store;
 pub use decisions::Decided;
 pub use disputes::{Dispute, Disputed};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
+pub use issues::{Issue, IssueFormat, RevisionLookup, WeekContents, WeekRules};
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
 pub use links::{Conversation, Voiced};
@@ -80,11 +85,13 @@ pub use query::{
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
 };
 pub use record::{
-    ChangedEntry, FeedState, HostRequest, MergeReport, NewEntry, PollCounts, PollRecord, PollSummaryRow,
+    ChangedEntry, FeedState, HostRequest, HubNews, MergeReport, NewEntry, PollCounts, PollRecord,
+    PollSummaryRow,
 };
 pub use reports::{NewReport, Report};
 pub use secrets::Secret;
 pub use sessions::Session;
+pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};

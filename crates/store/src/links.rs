@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::db::Transaction;
 use crate::rows::Fields;
-use crate::sql::{Sql, statements};
+use crate::sql::{On, Sql, statements};
 use crate::{Store, StoreError};
 
 /// Rows of one statement at most.
@@ -150,19 +150,7 @@ impl Store {
         &self,
         keys: &[&str],
     ) -> Result<HashMap<String, Vec<(String, String)>>, StoreError> {
-        let mut links: HashMap<String, Vec<(String, String)>> = HashMap::new();
-        for keys in keys.chunks(KEYS) {
-            let mut sql = Sql::new(OF_ENTRIES);
-            sql.push_list(keys.iter().copied());
-            sql.push(" ORDER BY l.entry_id, l.place");
-            for row in sql.fetch_all(self.readers()).await? {
-                let mut fields = Fields::of("entry_links", &row);
-                let link = (fields.take()?, fields.take()?, fields.take()?);
-                let (key, url, words): (String, String, String) = link;
-                links.entry(key).or_default().push((url, words));
-            }
-        }
-        Ok(links)
+        links_of_entries(&mut On::from(self.readers()), keys).await
     }
 
     /// The conversations that these entries are part of, at either end, in the order in which the answers were
@@ -182,6 +170,26 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// As [`Store::links_of_entries`], wherever it is asked.
+pub(crate) async fn links_of_entries(
+    on: &mut On<'_>,
+    keys: &[&str],
+) -> Result<HashMap<String, Vec<(String, String)>>, StoreError> {
+    let mut links: HashMap<String, Vec<(String, String)>> = HashMap::new();
+    for keys in keys.chunks(KEYS) {
+        let mut sql = Sql::new(OF_ENTRIES);
+        sql.push_list(keys.iter().copied());
+        sql.push(" ORDER BY l.entry_id, l.place");
+        for row in sql.fetch_all(on.again()).await? {
+            let mut fields = Fields::of("entry_links", &row);
+            let link = (fields.take()?, fields.take()?, fields.take()?);
+            let (key, url, words): (String, String, String) = link;
+            links.entry(key).or_default().push((url, words));
+        }
+    }
+    Ok(links)
 }
 
 fn conversations_query<'a>(keys: &[&'a str]) -> Sql<'a> {

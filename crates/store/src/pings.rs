@@ -23,6 +23,8 @@ const TOUCHED: &str = "SELECT e.changed_at, e.id, e.shown, m.slug, e.topics, e.h
     WHERE m.id = e.member_id AND e.arrival IS NOT NULL AND (e.changed_at, e.id) > ($1, $2)
     ORDER BY e.changed_at, e.id LIMIT $3";
 
+const ISSUES: &str = "SELECT EXISTS (SELECT 1 FROM issue_revisions WHERE made_at > $1)";
+
 const QUEUE: &str = "INSERT INTO hub_pings (feed_url, changed_at, due_at, failures) ";
 /// A feed that changes again while the hub does not answer is not told sooner for it.
 const QUEUE_ONCE: &str = " ON CONFLICT (feed_url) DO UPDATE SET changed_at = excluded.changed_at";
@@ -44,6 +46,8 @@ pub struct Touched {
     pub hashtags: BTreeSet<String>,
     /// Whether something left: of that nobody knows any more which topics and hashtags it had.
     pub withdrawn: bool,
+    /// Whether an issue of the digest was closed or revised.
+    pub issues: bool,
 }
 
 /// A feed of which the hub is to be told.
@@ -69,7 +73,13 @@ impl Store {
         if told >= millis(now) {
             return Ok(None);
         }
-        let mut touched = Touched::default();
+        let mut touched = Touched {
+            issues: Sql::new(ISSUES)
+                .bind(told)
+                .fetch_value("issue_revisions", self.readers())
+                .await?,
+            ..Touched::default()
+        };
         let mut after = (told, i64::MAX);
         loop {
             let rows = Sql::new(TOUCHED)
@@ -208,6 +218,7 @@ mod tests {
             topics: set(&["data"]),
             hashtags: set(&["localgov"]),
             withdrawn: false,
+            issues: false,
         };
         assert_eq!((&touched, changed), (&expected, minutes(1)));
         store.queue_pings(&set(&["/feed"]), changed, now()).await.unwrap();

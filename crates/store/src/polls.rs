@@ -16,7 +16,7 @@ use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
-use crate::{aliases, hosts, labels, leases, stories};
+use crate::{aliases, hosts, labels, leases, stories, subscriptions};
 
 /// Records of one statement at most.
 const ROWS: usize = 64;
@@ -105,8 +105,14 @@ impl Store {
                 .await?;
         }
         remember(transaction, &accepted).await?;
-        hosts::add(transaction, records).await?;
+        // Whether the polls are accepted or not: the hosts were asked.
+        let made: Vec<_> = records
+            .iter()
+            .flat_map(|record| record.requests.iter().map(|request| (record.at, request)))
+            .collect();
+        hosts::add(transaction, &made).await?;
         aliases::settle(transaction, accepted.iter().map(|accepted| accepted.record)).await?;
+        subscriptions::name_hubs(transaction, accepted.iter().map(|accepted| accepted.record)).await?;
         let feeds: Vec<i64> = accepted.iter().map(|accepted| accepted.record.feed_id).collect();
         leases::end(transaction, &feeds).await?;
         write.commit().await?;

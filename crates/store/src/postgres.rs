@@ -48,6 +48,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0005_entry_links.sql"),
     ),
     (
+        6,
+        "issues",
+        include_str!("../../../migrations/postgres/0006_issues.sql"),
+    ),
+    (
         7,
         "membership",
         include_str!("../../../migrations/postgres/0007_membership.sql"),
@@ -56,6 +61,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         8,
         "moderation",
         include_str!("../../../migrations/postgres/0008_moderation.sql"),
+    ),
+    (
+        9,
+        "subscriptions",
+        include_str!("../../../migrations/postgres/0009_subscriptions.sql"),
     ),
     (
         10,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use model::{EntryDraft, Feed, FeedStatus, PollOutcome, Validators, Why};
+use model::{EntryDraft, Feed, FeedStatus, HubTopic, PollOutcome, Validators, Why};
 use url::Url;
 
 /// Everything that one poll changes, written in one transaction.
@@ -34,10 +34,24 @@ pub struct PollRecord {
     /// Where the feed lies from now on, if a permanent redirect to there has lasted. It moves unless another feed has that
     /// address, and what it had becomes an alias.
     pub new_url: Option<Url>,
+    /// What it says of the feed's hub.
+    pub hub: HubNews,
     /// Entries not seen before, newest first as they shall stand in the river.
     pub new: Vec<NewEntry>,
     /// Entries that changed at the source.
     pub changed: Vec<ChangedEntry>,
+}
+
+/// What a poll says of the hub that pushes news of a feed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum HubNews {
+    /// Nothing that is not known.
+    #[default]
+    None,
+    /// The feed names none any more.
+    Lost,
+    /// The feed names this one now.
+    Named(HubTopic),
 }
 
 /// The part of a feed's row that each poll rewrites, as [`Feed`] explains it.

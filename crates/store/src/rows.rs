@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use model::{ContentChoice, Entry, Feed, Image, Member, MemberKind, SafeHtml, Validators, Why, Withdrawal};
+use model::{
+    ContentChoice, Entry, Feed, HubTopic, Image, Member, MemberKind, SafeHtml, Validators, Why, Withdrawal,
+};
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
@@ -157,6 +159,15 @@ impl<'r> Fields<'r> {
         Ok(self.take::<Option<String>>()?.map(SafeHtml::vouched))
     }
 
+    /// The next two columns, a hub and how it knows a feed.
+    pub(crate) fn hub_topic(&mut self) -> Result<HubTopic, StoreError> {
+        let parse_url = |text: &str| Url::parse(text).ok();
+        Ok(HubTopic {
+            hub: self.read(parse_url)?,
+            topic: self.read(parse_url)?,
+        })
+    }
+
     /// The next five columns, a member.
     pub(crate) fn member(&mut self) -> Result<Member, StoreError> {
         Ok(Member {
@@ -291,7 +302,7 @@ macro_rules! feed_columns {
          f.last_outcome, f.last_error, f.next_poll_at, f.next_poll_why, f.retry_after_at, f.failures, \
          f.failing_since_at, f.not_a_feed, f.proposed_url, f.gone_since_at, f.name_unknown_since_at, f.moved_to, \
          f.moved_since_at, f.held_why, f.rhythm_since_at, f.rhythm_posts, f.hint_seconds, f.skip_hours, f.skip_days, \
-         f.last_entry_at, f.entries, f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url) AS url, m.kind"
+         f.last_entry_at, f.hub_url, f.hub_topic, f.entries, f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url) AS url, m.kind"
     };
 }
 pub(crate) use feed_columns;
@@ -345,6 +356,10 @@ pub(crate) fn feed_and_more(row: &Row) -> Result<(Feed, Fields<'_>), StoreError>
         skip_hours: fields.number()?,
         skip_days: fields.number()?,
         last_entry_at: fields.at_optional()?,
+        hub: match (fields.read_optional(parse_url)?, fields.read_optional(parse_url)?) {
+            (Some(hub), Some(topic)) => Some(HubTopic { hub, topic }),
+            _ => None,
+        },
         entries: fields.number()?,
         version: fields.take()?,
         member: fields.member()?,

@@ -49,6 +49,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0005_entry_links.sql"),
     ),
     (
+        6,
+        "issues",
+        include_str!("../../../migrations/sqlite/0006_issues.sql"),
+    ),
+    (
         7,
         "membership",
         include_str!("../../../migrations/sqlite/0007_membership.sql"),
@@ -57,6 +62,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         8,
         "moderation",
         include_str!("../../../migrations/sqlite/0008_moderation.sql"),
+    ),
+    (
+        9,
+        "subscriptions",
+        include_str!("../../../migrations/sqlite/0009_subscriptions.sql"),
     ),
     (
         10,

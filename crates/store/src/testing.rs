@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-use crate::record::{ChangedEntry, FeedState, NewEntry, PollCounts, PollRecord};
+use crate::record::{ChangedEntry, FeedState, HubNews, NewEntry, PollCounts, PollRecord};
 use crate::rows::Fields;
 use crate::sql::Sql;
 use crate::{Cause, Decision, EntryLookup, Receipt, Store};
@@ -352,6 +352,7 @@ pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
             ..FeedState::of(feed)
         },
         new_url: None,
+        hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
     }

@@ -238,6 +238,11 @@ pub(crate) struct DigestArguments {
     /// The format
     #[arg(long, value_enum, default_value = "markdown")]
     pub(crate) format: DigestFormat,
+    /// Close the week as the schedule would, and every week before it that is still open
+    ///
+    /// Those who have not answered since the week ended are asked first, for half an hour at most.
+    #[arg(long)]
+    pub(crate) close: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use fetch::{FetchConfig, Fetcher};
-use model::{Clock, Site, SystemClock};
-use poll::{CronLine, Intervals, Poller, PollerSettings};
+use model::{Clock, Site, SystemClock, Week};
+use poll::{CronLine, Intervals, IssueStep, Issues, Poller, PollerSettings};
 use registry::Settings;
 use store::Store;
 
@@ -145,4 +145,26 @@ pub(crate) fn poller(settings: &Settings, site: Arc<Site>, store: Store) -> anyh
 /// When digests are closed.
 pub(crate) fn digest_schedule(site: &Site) -> anyhow::Result<CronLine> {
     Ok(CronLine::parse(&site.digest_schedule, site.timezone)?)
+}
+
+/// Who closes and corrects the issues of the digest in this store.
+pub(crate) fn issues(store: &Store) -> Arc<dyn Issues> {
+    Arc::new(StoredIssues(store.clone()))
+}
+
+struct StoredIssues(Store);
+
+impl Issues for StoredIssues {
+    fn close<'a>(&'a self, site: &'a Site, week: Week) -> IssueStep<'a, bool> {
+        Box::pin(async move {
+            // The registry has checked the line; without one a week closes as it ends.
+            let schedule = digest_schedule(site).ok();
+            let next = |after| schedule.as_ref()?.next_after(after);
+            serve::close_issue(&self.0, site, week, SystemClock.now(), &next).await
+        })
+    }
+
+    fn settle<'a>(&'a self, site: &'a Site) -> IssueStep<'a, Vec<Week>> {
+        Box::pin(serve::settle_issues(&self.0, site, SystemClock.now()))
+    }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::page;
 use super::shell::{Part, Shell};
-use super::view::{Item, Named, When, day_text, foreign_language};
+use super::view::{Item, Named, When, day_text, foreign_language, other_author};
 use crate::asked::{Asked, Made};
 use crate::document::Document;
 use crate::failure::Failure;
@@ -19,9 +19,12 @@ use crate::links;
 /// What the page reads of the document (contract section 6).
 #[derive(Deserialize)]
 struct Issue {
+    id: String,
     title: String,
     status: String,
+    closed_at: Option<DateTime<Utc>>,
     closes_at: Option<DateTime<Utc>>,
+    revision: Option<u32>,
     counts: Counts,
     topics: Vec<IssueTopic>,
     entries: Vec<IssueEntry>,
@@ -29,13 +32,20 @@ struct Issue {
     links: Vec<SharedLink>,
     new_members: Vec<IssueMember>,
     not_heard: Vec<Silent>,
+    corrections: Vec<Correction>,
 }
 
 #[derive(Deserialize)]
 struct Counts {
-    entries: usize,
-    members: usize,
-    organisations: usize,
+    entries: u32,
+    members: u32,
+    organisations: u32,
+}
+
+#[derive(Deserialize)]
+struct Correction {
+    revision: u32,
+    at: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -173,7 +183,7 @@ impl IssueEntry {
             page: links::entry(&self.key),
             member: self.member.link(),
             organisation: self.member.organisation.clone(),
-            author: Some(self.author.clone()).filter(|author| *author != self.member.name),
+            author: other_author(&self.author, &self.member.name),
             published: When::day(self.published, site),
             minutes: self.reading_minutes,
             topics: Vec::new(),
@@ -184,6 +194,9 @@ impl IssueEntry {
             picture: None,
             also_in: Vec::new(),
             notes,
+            dated: true,
+            whole: false,
+            talk: Vec::new(),
             heading,
         }
     }
@@ -240,11 +253,13 @@ struct DigestPage {
     previous: String,
     next: Option<String>,
     query: String,
+    counts: String,
     is_archive: bool,
+    is_closed: bool,
+    closed: Option<When>,
     closes: Option<When>,
-    entries: usize,
-    members: usize,
-    organisations: usize,
+    revision: Option<u32>,
+    corrections: Vec<(u32, When)>,
     sections: Vec<Section>,
     more: Vec<More>,
     exchanges: Vec<Exchange>,
@@ -255,7 +270,8 @@ struct DigestPage {
 }
 
 /// `/digest/{week}`: what is `shown`, and the rest of `whole` by link.
-pub(crate) async fn digest_week(asked: &Asked, week: Week, shown: &Digest, whole: &Digest) -> Made {
+pub(crate) async fn digest_week(asked: &Asked, shown: &Digest, whole: &Digest) -> Made {
+    let (first, last) = shown.weeks();
     let site = &asked.site;
     let issue = Issue::read(shown)?;
     let sections = issue
@@ -267,26 +283,35 @@ pub(crate) async fn digest_week(asked: &Asked, week: Week, shown: &Digest, whole
         })
         .filter(|section| !section.items.is_empty())
         .collect();
-    let next = Some(week.next()).filter(|next| next.start(site.timezone) <= asked.state.now());
+    let next = Some(last.next()).filter(|next| next.start(site.timezone) <= asked.state.now());
     let title = issue.title.clone();
     let mut shell = Shell::new(site, Part::Digest, Some(title.clone()));
     shell.newer = next.map(|week| format!("/digest/{week}"));
-    shell.older = Some(format!("/digest/{}", week.previous()));
+    shell.older = Some(format!("/digest/{}", first.previous()));
     page(&DigestPage {
         shell,
         title,
-        week: week.to_string(),
-        previous: week.previous().to_string(),
+        previous: first.previous().to_string(),
         next: next.map(|week| week.to_string()),
         query: asked.parameters.query(),
         is_archive: issue.status == "archive",
         closes: issue
             .closes_at
-            .filter(|&at| at > asked.state.now())
+            .filter(|&at| issue.status == "open" && at > asked.state.now())
             .map(|at| When::minute(at, site)),
-        entries: issue.counts.entries,
-        members: issue.counts.members,
-        organisations: issue.counts.organisations,
+        counts: counted(
+            issue.counts.entries,
+            issue.counts.members,
+            issue.counts.organisations,
+        ),
+        is_closed: issue.status == "closed",
+        closed: issue.closed_at.map(|at| When::minute(at, site)),
+        revision: issue.revision,
+        corrections: issue
+            .corrections
+            .iter()
+            .map(|correction| (correction.revision, When::day(correction.at, site)))
+            .collect(),
         sections,
         more: left_out(&issue, &Issue::read(whole)?),
         exchanges: exchanges(&issue),
@@ -301,7 +326,27 @@ pub(crate) async fn digest_week(asked: &Asked, week: Week, shown: &Digest, whole
             .collect(),
         silent: silent(asked, &issue).await?,
         links_only: asked.parameters.get("layout").is_some(),
+        week: issue.id,
     })
+}
+
+/// "12 posts by 5 members of 3 organisations."
+pub(crate) fn counted(entries: u32, members: u32, organisations: u32) -> String {
+    let some = |count: u32, noun: &str| match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    };
+    match (entries, organisations) {
+        (0, _) => "No posts.".to_owned(),
+        (_, 0) => format!("{} by {}.", some(entries, "post"), some(members, "member")),
+        _ => format!(
+            "{} by {} of {}.",
+            some(entries, "post"),
+            some(members, "member"),
+            some(organisations, "organisation")
+        ),
+    }
 }
 
 fn left_out(shown: &Issue, whole: &Issue) -> Vec<More> {
@@ -396,32 +441,52 @@ struct WeekLine {
     is_archive: bool,
 }
 
+struct IssueLine {
+    week: String,
+    days: String,
+    counts: String,
+    revision: u32,
+}
+
 #[derive(Template)]
 #[template(path = "digests.html")]
-struct Issues {
+struct DigestList {
     shell: Shell,
     this_week: String,
     closes: When,
-    weeks: Vec<WeekLine>,
+    unclosed: Vec<WeekLine>,
+    issues: Vec<IssueLine>,
 }
 
-/// `/digest`: these weeks, the present one first, which closes then.
+/// `/digest`: the weeks that are not closed, the present one first, which closes then, and the issues.
 pub(crate) fn digest_issues(
     asked: &Asked,
-    weeks: &[Week],
+    unclosed: &[Week],
+    issues: &[store::Issue],
     is_archive: impl Fn(&Week) -> bool,
     closes: DateTime<Utc>,
 ) -> Result<Document, Failure> {
-    page(&Issues {
+    let days = |week: Week| format!("{} to {}", day_text(week.monday()), day_text(week.sunday()));
+    page(&DigestList {
         shell: Shell::new(&asked.site, Part::Digest, Some("Digest".to_owned())),
-        this_week: weeks.first().map(Week::to_string).unwrap_or_default(),
+        this_week: unclosed.first().map(Week::to_string).unwrap_or_default(),
         closes: When::minute(closes, &asked.site),
-        weeks: weeks
+        unclosed: unclosed
             .iter()
+            .skip(1)
             .map(|week| WeekLine {
                 week: week.to_string(),
-                days: format!("{} to {}", day_text(week.monday()), day_text(week.sunday())),
+                days: days(*week),
                 is_archive: is_archive(week),
+            })
+            .collect(),
+        issues: issues
+            .iter()
+            .map(|issue| IssueLine {
+                week: issue.week.to_string(),
+                days: days(issue.week),
+                counts: counted(issue.entries, issue.members, issue.organisations),
+                revision: issue.revision,
             })
             .collect(),
     })

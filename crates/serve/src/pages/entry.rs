@@ -4,10 +4,10 @@ use askama::Template;
 use model::{EvidencePlace, TopicSource};
 use store::EntryLookup;
 
-use super::headings::below_the_page;
 use super::page;
+use super::post::within_the_page;
 use super::shell::{Part, Shell};
-use super::view::{Item, Named, When};
+use super::view::{Item, Named, Talk, When};
 use crate::asked::{Asked, Made};
 use crate::failure::Failure;
 use crate::links;
@@ -60,7 +60,11 @@ pub(crate) async fn entry(asked: Asked) -> Made {
         }
     };
     let site = &asked.site;
-    let item = Item::new(&entry, site);
+    let conversations = asked.store().conversations(&[&entry.key]).await?;
+    let item = Item {
+        talk: Talk::of(&entry.key, &conversations, site),
+        ..Item::new(&entry, site)
+    };
     let mut shell = Shell::new(site, Part::Elsewhere, Some(item.heading.clone()));
     shell.description = format!("{} – what {} holds of this post", item.member.name, site.title);
     shell.unlisted = entry.content_html.is_some();
@@ -111,7 +115,7 @@ pub(crate) async fn entry(asked: Asked) -> Made {
         licence_link: entry.licence.as_deref().and_then(links::web_address),
         licence: entry.licence.clone(),
         key: entry.key.clone(),
-        post: entry.content_html.as_ref().map(below_the_page),
+        post: entry.content_html.as_ref().map(within_the_page),
         item,
     })
 }

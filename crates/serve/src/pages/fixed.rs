@@ -82,10 +82,18 @@ struct FailurePage<'a> {
     status: u16,
     heading: &'a str,
     detail: &'a str,
+    /// Where the same may be asked for again, or without what could not be read.
+    again: Option<&'a str>,
 }
 
 /// The page that says that there is no document, and what to do.
-pub(crate) fn failure(site: &Arc<Site>, status: StatusCode, heading: &str, detail: &str) -> String {
+pub(crate) fn failure(
+    site: &Arc<Site>,
+    status: StatusCode,
+    heading: &str,
+    detail: &str,
+    path: &str,
+) -> String {
     let mut shell = Shell::new(site, Part::Elsewhere, Some(heading.to_owned()));
     shell.unlisted = true;
     let page = FailurePage {
@@ -93,6 +101,10 @@ pub(crate) fn failure(site: &Arc<Site>, status: StatusCode, heading: &str, detai
         status: status.as_u16(),
         heading,
         detail,
+        // Two slashes would lead to another host.
+        again: Some(path)
+            .filter(|path| !path.starts_with("//"))
+            .filter(|_| status == StatusCode::BAD_REQUEST || status.is_server_error()),
     };
     page.render().unwrap_or_else(|_| format!("{heading}\n"))
 }

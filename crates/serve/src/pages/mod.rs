@@ -5,14 +5,14 @@ mod digest;
 mod entry;
 mod fares;
 mod fixed;
-mod headings;
 mod lists;
+mod post;
 mod river;
 mod search;
 mod shell;
 mod view;
 
-pub(crate) use digest::{digest_issues, digest_week};
+pub(crate) use digest::{counted, digest_issues, digest_week};
 pub(crate) use entry::entry;
 pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};

@@ -1,13 +1,13 @@
 //! The river, whole or in part: the front page and the pages of a topic, a member and a hashtag.
 
 use askama::Template;
-use model::{Site, Topic};
+use model::{Entry, Site, Topic};
 use store::{EntryQuery, MemberDetail, RiverEdge, RiverPosition};
 
 use super::fares::Fare;
 use super::page;
 use super::shell::{Part, Shell};
-use super::view::{Day, Named, When, by_day, day_text};
+use super::view::{Day, Named, When, by_day, day_text, local_day};
 use crate::asked::{Asked, Made};
 use crate::failure::Failure;
 use crate::links;
@@ -16,7 +16,7 @@ use crate::links;
 const PAGE: u32 = 25;
 
 /// Members named on the front page.
-const MEMBERS: usize = 24;
+const MEMBERS: usize = 12;
 
 /// The parameters of every river page.
 pub(crate) const PARAMETERS: &[&str] = &["before", "after"];
@@ -26,7 +26,10 @@ struct River {
     days: Vec<Day>,
     newer: Option<String>,
     older: Option<String>,
-    first: bool,
+    /// The newest page of the same posts.
+    path: String,
+    /// Which days it shows, where it is not the newest page.
+    span: Option<String>,
 }
 
 impl River {
@@ -43,23 +46,41 @@ impl River {
                 ));
             }
         };
-        let first = query.from == RiverEdge::Newest;
         let found = asked.store().entries(&query).await?;
+        let keys: Vec<&str> = found.entries.iter().map(|entry| entry.key.as_str()).collect();
+        let conversations = asked.store().conversations(&keys).await?;
         let link = |name: &str, position: RiverPosition| {
             format!("{}?{name}={}", asked.path, links::segment(&position.to_string()))
         };
         Ok(Self {
-            days: by_day(&found.entries, &asked.site),
+            span: (query.from != RiverEdge::Newest).then(|| span(&found.entries, &asked.site)),
+            days: by_day(&found.entries, &conversations, &asked.site),
             newer: found.newer.map(|position| link("after", position)),
             older: found.older.map(|position| link("before", position)),
-            first,
+            path: asked.path.clone(),
         })
     }
 
     fn told_in(&self, mut shell: Shell) -> Shell {
         shell.newer.clone_from(&self.newer);
         shell.older.clone_from(&self.older);
+        if let Some(span) = &self.span {
+            shell.title = Some(match shell.title {
+                Some(title) => format!("{title}: posts of {span}"),
+                None => format!("Posts of {span}"),
+            });
+        }
         shell
+    }
+}
+
+/// The days of these entries, newest first as they are given: "3 March to 14 May 2026".
+fn span(entries: &[Entry], site: &Site) -> String {
+    let day = |entry: Option<&Entry>| entry.map(|entry| local_day(entry.released, site));
+    match (day(entries.last()), day(entries.first())) {
+        (Some(first), Some(last)) if first == last => day_text(first),
+        (Some(first), Some(last)) => format!("{} to {}", day_text(first), day_text(last)),
+        _ => "no day".to_owned(),
     }
 }
 
@@ -67,6 +88,8 @@ impl River {
 struct Counted {
     link: Named,
     entries: u32,
+    /// Whether it is a part of the one before it.
+    within: bool,
 }
 
 #[derive(Template)]
@@ -83,10 +106,13 @@ struct Home {
 pub(crate) async fn home(asked: Asked) -> Made {
     let river = River::of(&asked, EntryQuery::newest(PAGE)).await?;
     let counts = asked.store().topic_counts().await?;
-    let topics = asked
-        .site
-        .topics
-        .iter()
+    let parts = |parent: Option<&str>| {
+        let parent = parent.map(str::to_owned);
+        let topics = asked.site.topics.iter();
+        topics.filter(move |topic| topic.parent == parent)
+    };
+    let topics = parts(None)
+        .flat_map(|topic| std::iter::once(topic).chain(parts(Some(&topic.slug))))
         .filter_map(|topic| {
             let count = counts.iter().find(|count| count.label == topic.slug)?;
             Some(Counted {
@@ -95,6 +121,7 @@ pub(crate) async fn home(asked: Asked) -> Made {
                     path: links::topic(&topic.slug),
                 },
                 entries: count.entries,
+                within: topic.parent.is_some(),
             })
         })
         .collect();
@@ -110,12 +137,10 @@ pub(crate) async fn home(asked: Asked) -> Made {
                 path: links::member(&detail.member.slug),
             },
             entries: detail.entries,
+            within: false,
         })
         .collect();
-    let mut shell = river.told_in(Shell::new(&asked.site, Part::Posts, None));
-    if !river.first {
-        shell.title = Some("Posts".to_owned());
-    }
+    let shell = river.told_in(Shell::new(&asked.site, Part::Posts, None));
     page(&Home {
         shell,
         river,

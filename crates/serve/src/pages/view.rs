@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use model::{Entry, Pictures, Site, reading_minutes};
+use store::{Conversation, Voiced};
 
 use crate::links;
 
@@ -75,6 +76,46 @@ pub(super) struct Item {
     pub(super) also_in: Vec<Named>,
     /// What else there is to say, in a few words each.
     pub(super) notes: Vec<String>,
+    /// Whether the date has to be said, where a heading does not say it already.
+    pub(super) dated: bool,
+    /// Whether our own page about it shows all of it.
+    pub(super) whole: bool,
+    /// Whom it links to and who links to it.
+    pub(super) talk: Vec<Talk>,
+}
+
+/// Another member's post that this one links to, or that links to this one.
+pub(super) struct Talk {
+    pub(super) words: &'static str,
+    pub(super) heading: String,
+    pub(super) page: String,
+    pub(super) member: Named,
+    /// Only where it is not the language of the page.
+    pub(super) language: Option<String>,
+}
+
+impl Talk {
+    /// What is said of the entry with this key in these conversations: first whom it links to.
+    pub(super) fn of(key: &str, conversations: &[Conversation], site: &Site) -> Vec<Self> {
+        let to = conversations.iter().filter(|pair| pair.from.key == key);
+        let from = conversations.iter().filter(|pair| pair.to.key == key);
+        to.map(|pair| Self::new("Links to", &pair.to, site))
+            .chain(from.map(|pair| Self::new("Linked from", &pair.from, site)))
+            .collect()
+    }
+
+    fn new(words: &'static str, post: &Voiced, site: &Site) -> Self {
+        Self {
+            words,
+            heading: post.heading.clone(),
+            page: links::entry(&post.key),
+            member: Named {
+                name: post.member.name.clone(),
+                path: links::member(&post.member.slug),
+            },
+            language: foreign_language(post.language.as_deref(), site),
+        }
+    }
 }
 
 impl Item {
@@ -89,7 +130,7 @@ impl Item {
             page: links::entry(&entry.key),
             member: member(&entry.member),
             organisation: entry.member.organisation.clone(),
-            author: Some(entry.author.clone()).filter(|author| *author != entry.member.name),
+            author: other_author(&entry.author, &entry.member.name),
             published: When::day(entry.published, site),
             minutes: reading_minutes(entry.words),
             topics: entry
@@ -109,8 +150,20 @@ impl Item {
             picture: picture(entry, site),
             also_in: entry.also_in.iter().map(|also| member(&also.member)).collect(),
             notes: Vec::new(),
+            dated: true,
+            whole: entry.content_html.is_some(),
+            talk: Vec::new(),
         }
     }
+}
+
+/// The author where it is somebody else than the member, however the name is spelt.
+pub(super) fn other_author(author: &str, member: &str) -> Option<String> {
+    let letters = |name: &str| {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect::<String>()
+    };
+    Some(author.to_owned()).filter(|author| letters(author) != letters(member))
 }
 
 /// The entry's language where a page has to say it: `en` on a page in `en-GB` needs no word.
@@ -147,8 +200,8 @@ pub(super) struct Day {
     pub(super) items: Vec<Item>,
 }
 
-/// Neighbouring entries of one day together, in the order given.
-pub(super) fn by_day(entries: &[Entry], site: &Site) -> Vec<Day> {
+/// Neighbouring entries of one day together, in the order given, with what is said of them in these conversations.
+pub(super) fn by_day(entries: &[Entry], conversations: &[Conversation], site: &Site) -> Vec<Day> {
     entries
         .chunk_by(|a, b| local_day(a.released, site) == local_day(b.released, site))
         .map(|entries| {
@@ -158,7 +211,14 @@ pub(super) fn by_day(entries: &[Entry], site: &Site) -> Vec<Day> {
                 number: day.format("%-d").to_string(),
                 weekday: day.format("%A").to_string(),
                 month: day.format("%B %Y").to_string(),
-                items: entries.iter().map(|entry| Item::new(entry, site)).collect(),
+                items: entries
+                    .iter()
+                    .map(|entry| Item {
+                        dated: local_day(entry.published, site) != day,
+                        talk: Talk::of(&entry.key, conversations, site),
+                        ..Item::new(entry, site)
+                    })
+                    .collect(),
             }
         })
         .collect()

@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use export::Outline;
 use model::{Clock, Feed, FeedSpec, FeedStatus, Health, HealthState, SystemClock, Why};
 use serde::Serialize;
-use store::{Decided, PollSummaryRow, Store};
+use store::{Decided, PollSummaryRow, Store, Subscription};
 use url::Url;
 
 use crate::cli::{FeedListFormat, FeedsCommand, Options};
@@ -62,7 +62,31 @@ struct ListedFeed<'a> {
     next_poll_why: Option<Why>,
     /// Of the last hundred polls; null before the first.
     not_modified_share: Option<f64>,
+    hub: Option<ListedHub<'a>>,
     last_polls: Vec<ListedPoll<'a>>,
+}
+
+/// The hub that a feed names, and how our subscription there stands.
+#[derive(Serialize)]
+struct ListedHub<'a> {
+    url: &'a Url,
+    asked_at: Option<DateTime<Utc>>,
+    subscribed_until: Option<DateTime<Utc>>,
+    last_error: Option<&'a str>,
+}
+
+impl<'a> ListedHub<'a> {
+    fn of(feed: &'a Feed, subscriptions: &'a [Subscription]) -> Option<Self> {
+        let url = &feed.hub.as_ref()?.hub;
+        let mut all = subscriptions.iter();
+        let ours = all.find(|one| one.feed_id == feed.id && one.hub == *url);
+        Some(Self {
+            url,
+            asked_at: ours.and_then(|ours| ours.asked_at),
+            subscribed_until: ours.and_then(|ours| ours.lease_until),
+            last_error: ours.and_then(|ours| ours.last_error.as_deref()),
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -76,7 +100,12 @@ struct ListedPoll<'a> {
 }
 
 impl<'a> ListedFeed<'a> {
-    fn of(feed: &'a Feed, health: &'a Health, polls: &'a [PollSummaryRow]) -> Self {
+    fn of(
+        feed: &'a Feed,
+        health: &'a Health,
+        polls: &'a [PollSummaryRow],
+        hub: Option<ListedHub<'a>>,
+    ) -> Self {
         let is_polled = feed.status == FeedStatus::Active;
         Self {
             slug: &feed.slug,
@@ -97,6 +126,7 @@ impl<'a> ListedFeed<'a> {
             next_poll_at: is_polled.then_some(feed.next_poll_at),
             next_poll_why: is_polled.then_some(feed.next_poll_why),
             not_modified_share: (!polls.is_empty()).then(|| not_modified(polls) as f64 / polls.len() as f64),
+            hub,
             last_polls: polls
                 .iter()
                 .take(POLLS_LISTED)
@@ -130,8 +160,11 @@ async fn list(options: &Options, store: &Store, zone: Tz) -> anyhow::Result<()> 
     }
     let fares = feeds.iter().zip(&fares);
     if options.json {
+        let subscriptions = store.subscriptions().await?;
         let listed: Vec<ListedFeed<'_>> = fares
-            .map(|(feed, (health, polls))| ListedFeed::of(feed, health, polls))
+            .map(|(feed, (health, polls))| {
+                ListedFeed::of(feed, health, polls, ListedHub::of(feed, &subscriptions))
+            })
             .collect();
         return output::print_json(&listed);
     }

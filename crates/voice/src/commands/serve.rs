@@ -76,7 +76,8 @@ pub(crate) async fn poll_and_serve(
         trusted_proxies: settings.server.trusted_proxies.clone(),
         serves_readers: role != Role::Fetch,
     };
-    let polling = (role != Role::Web).then(|| tokio::spawn(poll::run(poller_changes, stop.clone())));
+    let polling = (role != Role::Web)
+        .then(|| tokio::spawn(poll::run(poller_changes, context::issues(&store), stop.clone())));
     let mut stopping = stop.clone();
     let serving = serve::serve(listener, app, async move {
         // An error means that the signal handler is gone, which is as good a reason to stop.

@@ -1,0 +1,270 @@
+//! Closed weeks as a client sees them.
+
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use model::Week;
+use serde_json::Value;
+
+use crate::testing::{Client, NOW, at, draft, record, site};
+use crate::{close_issue, settle_issues};
+
+const CLOSED_AT: &str = "2026-11-30T07:00:02Z";
+
+fn week(text: &str) -> Week {
+    text.parse().unwrap()
+}
+
+async fn close(client: &Client, week: Week, at: DateTime<Utc>) -> bool {
+    let next = &*client.app.next_digest_close;
+    close_issue(&client.store, &site(), week, at, next).await.unwrap()
+}
+
+/// Two posts in W48, which is closed, and one in W49.
+async fn with_an_issue() -> Client {
+    let client = Client::new().await;
+    let posts = [
+        (101, "2026-11-24T10:00:00Z"),
+        (102, "2026-11-29T22:00:00Z"),
+        (103, "2026-11-30T01:00:00Z"),
+    ];
+    let posts = posts.map(|(number, published)| (draft(number), at(published)));
+    record(
+        &client.store,
+        "one-example",
+        at("2026-11-30T06:00:00Z"),
+        posts.to_vec(),
+    )
+    .await;
+    assert!(close(&client, week("2026-W48"), at(CLOSED_AT)).await);
+    client.clock.set(at(CLOSED_AT) + TimeDelta::minutes(1));
+    client
+}
+
+#[tokio::test]
+async fn a_closed_week_is_the_same_bytes_whatever_comes() {
+    let client = with_an_issue().await;
+    let json = client.get("/digest/2026-W48.json").await;
+    let document = json.json();
+    assert_eq!(document["status"], "closed");
+    assert_eq!(document["closed_at"], CLOSED_AT);
+    assert_eq!(document["revision"], 1);
+    assert_eq!(document["hash"].as_str().unwrap().len(), 64);
+    // One of the feeds has not answered since the week ended.
+    assert_eq!(document["not_heard"][0]["slug"], "two");
+    assert_eq!(document["next"]["closes_at"], "2026-12-07T07:00:00Z");
+    let of_48 = document["entries"].as_array().unwrap();
+    // The hostile post was published two hours before the first poll, on the day on which its feed joined.
+    assert_eq!(of_48.len(), 3);
+    let mut before = Vec::new();
+    for kind in ["json", "md", "html", "txt", "csv"] {
+        let answer = client.get(&format!("/digest/2026-W48.{kind}")).await;
+        assert_eq!(answer.header("cache-control"), "no-cache");
+        let same = client.get(&format!("/digest/2026-W48/r1.{kind}")).await;
+        assert_eq!(
+            (same.status, &same.body),
+            (StatusCode::OK, &answer.body),
+            "{kind}"
+        );
+        before.push(answer);
+    }
+    // An edit, another address of the site and a second closing change nothing.
+    assert!(!close(&client, week("2026-W48"), at(CLOSED_AT)).await);
+    let mut moved = site();
+    moved.url = "https://elsewhere.example".to_owned();
+    client.site.send_replace(std::sync::Arc::new(moved));
+    for (kind, before) in ["json", "md", "html", "txt", "csv"].iter().zip(before) {
+        let after = client.get(&format!("/digest/2026-W48.{kind}")).await;
+        assert_eq!(after.body, before.body);
+        assert_eq!(after.header("etag"), before.header("etag"));
+    }
+    assert_eq!(
+        client.get("/digest/2026-W48/r2.json").await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        client.get("/digest/2026-W48/r01.json").await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert!(
+        settle_issues(&client.store, &site(), at(CLOSED_AT))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn the_last_closed_week_has_an_address() {
+    let client = with_an_issue().await;
+    let latest = client.get("/digest/latest.json").await;
+    assert_eq!(latest.status, StatusCode::OK);
+    assert_eq!(latest.header("content-location"), "/digest/2026-W48.json");
+    let itself = client.get("/digest/2026-W48.json").await;
+    assert_eq!(
+        (latest.body, &latest.headers["etag"]),
+        (itself.body, &itself.headers["etag"])
+    );
+    let part = client.get("/digest/latest.md?layout=links").await;
+    assert_eq!(
+        part.header("content-location"),
+        "/digest/2026-W48.md?layout=links"
+    );
+    assert!(
+        part.text()
+            .contains("- [Post number 101](https://one.example/posts/101), One Example, Example Council\n")
+    );
+}
+
+#[tokio::test]
+async fn views_and_joined_weeks_are_made_of_what_was_closed() {
+    let client = with_an_issue().await;
+    let few = client.get("/digest/2026-W48.json?max_per_member=1").await.json();
+    assert_eq!(few["counts"]["entries"], 2);
+    assert_eq!(
+        (&few["status"], &few["revision"]),
+        (&Value::from("closed"), &Value::from(1))
+    );
+    let only_closed = client.get("/digest/2026-W48..2026-W49.json").await;
+    assert_eq!(only_closed.status, StatusCode::NOT_FOUND);
+    assert!(
+        only_closed.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("2026-W49")
+    );
+    assert!(close(&client, week("2026-W49"), at("2026-12-07T07:00:00Z")).await);
+    client.clock.set(at("2026-12-07T08:00:00Z"));
+    let two = client.get("/digest/2026-W48..2026-W49.json").await.json();
+    assert_eq!(two["id"], "2026-W48..2026-W49");
+    assert_eq!(two["counts"]["entries"], 4);
+    let page = client.get("/digest/2026-W48..2026-W49").await;
+    assert!(page.text().contains("Post number 103"));
+    let small = client.get("/digest/2026-w48..2026-w49.md").await;
+    assert_eq!(small.header("location"), "/digest/2026-W48..2026-W49.md");
+}
+
+#[tokio::test]
+async fn issues_are_listed_and_make_a_feed() {
+    let client = with_an_issue().await;
+    let list = client.get("/digest").await;
+    assert!(list.text().contains(
+        "2026-W48</a>, 23 November 2026 to 29 November 2026: 3 posts by 2 members of 1 organisation."
+    ));
+    let page = client.get("/digest/2026-W48").await;
+    assert!(page.text().contains("Closed on") && page.text().contains("/digest/2026-W48/changes.json"));
+    let feed = client.get("/digest/feed.json").await.json();
+    let item = &feed["items"][0];
+    assert_eq!(feed["items"].as_array().unwrap().len(), 1);
+    assert_eq!(item["id"], "tag:voice.example.org,2026:digest-2026-W48");
+    assert_eq!(item["date_published"], CLOSED_AT);
+    let piece = client.get("/digest/2026-W48.html").await;
+    assert_eq!(item["content_html"], piece.text());
+    for kind in ["atom", "rss"] {
+        let feed = client.get(&format!("/digest/feed.{kind}")).await;
+        assert_eq!(feed.status, StatusCode::OK);
+        assert!(feed.text().contains("digest-2026-W48"));
+        assert_eq!(feed.header("cache-control"), "no-cache");
+    }
+}
+
+#[tokio::test]
+async fn what_changed_since_stands_beside() {
+    let client = with_an_issue().await;
+    let changes = client.get("/digest/2026-W48/changes.json").await.json();
+    assert_eq!(
+        (&changes["id"], &changes["changes"]),
+        (&"2026-W48".into(), &Value::Array(Vec::new()))
+    );
+    let feed = client
+        .store
+        .feeds()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|feed| feed.slug == "one-example")
+        .unwrap();
+    let known = client.store.known_entries(feed.id).await.unwrap();
+    let id = known
+        .iter()
+        .find(|entry| entry.source_id.ends_with("/101"))
+        .unwrap()
+        .id;
+    let mut edited = draft(101);
+    edited.title = Some("Another title".to_owned());
+    let then = at(NOW) + TimeDelta::days(8);
+    let record = store::PollRecord {
+        changed: vec![store::ChangedEntry {
+            id,
+            draft: edited,
+            substantial: true,
+            shown: true,
+        }],
+        ..crate::testing::poll(&feed, then)
+    };
+    client.store.record_polls(&[record]).await.unwrap();
+    client.clock.set(then + TimeDelta::minutes(1));
+    let changes = client.get("/digest/2026-W48/changes.json").await.json();
+    let first = &changes["changes"][0];
+    assert_eq!(first["title"]["old"], "Post number 101");
+    assert_eq!(first["title"]["new"], "Another title");
+    assert_eq!((&first["url"], &first["summary"]), (&Value::Null, &Value::Null));
+    let closed = client.get("/digest/2026-W48.md").await;
+    assert!(closed.text().contains("Post number 101") && !closed.text().contains("Another title"));
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_is_in_nothing_that_is_given_out() {
+    let client = with_an_issue().await;
+    let hash = client.get("/digest/2026-W48.json").await.json()["hash"].clone();
+    let decision = store::Decision {
+        by: "author",
+        why: None,
+        at: at(CLOSED_AT) + TimeDelta::hours(1),
+    };
+    let keys = ["0000f101"];
+    client
+        .store
+        .withdraw_entries(&keys, store::Cause::Author, &decision)
+        .await
+        .unwrap();
+    client.clock.set(at(CLOSED_AT) + TimeDelta::hours(2));
+    // Whatever is asked for first.
+    let old = client.get("/digest/2026-W48/r1.md").await;
+    assert_eq!(old.status, StatusCode::GONE);
+    assert!(old.text().contains("/digest/2026-W48.md"));
+    let json = client.get("/digest/2026-W48.json").await.json();
+    assert_eq!(
+        (&json["revision"], &json["counts"]["entries"]),
+        (&Value::from(2), &Value::from(2))
+    );
+    let correction = &json["corrections"][0];
+    assert_eq!(correction["revision"], 2);
+    assert_eq!(correction["entry"], "tag:voice.example.org,2026:0000f101");
+    assert_eq!(correction["previous_hash"], hash);
+    for path in [
+        "/digest/2026-W48",
+        "/digest/2026-W48.json",
+        "/digest/2026-W48.md",
+        "/digest/2026-W48.html",
+        "/digest/2026-W48.txt",
+        "/digest/2026-W48.csv",
+        "/digest/2026-W48/r2.json",
+        "/digest/2026-W48/changes.json",
+        "/digest/latest.json",
+        "/digest/2026-W48..2026-W48.md",
+        "/digest/feed.atom",
+        "/digest/feed.rss",
+        "/digest/feed.json",
+    ] {
+        let answer = client.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(!answer.text().contains("post number 101"), "{path}");
+        assert!(!answer.text().contains("Post number 101"), "{path}");
+    }
+    let page = client.get("/digest/2026-W48").await;
+    assert!(
+        page.text()
+            .contains("(revision 2): a post was withdrawn after the issue closed")
+    );
+    assert!(client.get("/digest").await.text().contains("(corrected)"));
+}
