@@ -27,7 +27,7 @@ pub async fn run(poller: watch::Receiver<Arc<Poller>>, issues: Arc<dyn Issues>, 
         () = polls(&poller, &stop) => {}
         () = closing::follow(poller.clone(), &*issues, &stop) => {}
         () = retag::follow(poller.clone(), &stop) => {}
-        () = hub::tell(poller) => {}
+        () = hub::tell(poller.clone()) => {}
     }
 }
 
