@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use futures_util::{Stream, StreamExt, stream};
 use model::{Feed, PollOutcome};
 use serde::Serialize;
-use store::{Lease, PollCounts, PollRecord, WantedFeed};
+use store::{Lease, PollCounts, PollRecord, StoreError, WantedFeed};
 use tokio::sync::{mpsc, watch};
 
 use crate::network::{Network, Witness};
@@ -23,6 +23,9 @@ const MAX_BATCH: usize = 64;
 /// How long a finished poll waits for others to share its transaction. It is short beside a fetch, and long beside
 /// a transaction, each of which costs a search index more than the rows do.
 const LINGER: Duration = Duration::from_millis(50);
+
+/// How often polls are tried to be recorded that another program's lock keeps out; each try waits for it for ten seconds.
+const TRIES: u32 = 3;
 
 /// How long the feeds of a fetcher that died stay with it.
 const LEASE: TimeDelta = TimeDelta::seconds(20);
@@ -262,21 +265,30 @@ impl Recorder<'_> {
             .map(|polled| (polled.slug, PollRecord { at, ..polled.record }))
             .unzip();
         let store = &self.poller.store;
-        let together = store.record_polls(&records).await;
+        let mut together = store.record_polls(&records).await;
+        // Nobody is asked anything meanwhile: the round waits for its records.
+        for _ in 0..TRIES {
+            if !matches!(together, Err(StoreError::Locked { .. })) {
+                break;
+            }
+            together = store.record_polls(&records).await;
+        }
         for (index, (slug, record)) in slugs.into_iter().zip(&records).enumerate() {
             // One record that cannot be written must not take its neighbours with it.
             let counts = match &together {
                 Ok(counts) => Ok(counts[index]),
+                Err(error) if error.is_of_all() => Err(error.to_string()),
                 Err(_) => store
                     .record_polls(std::slice::from_ref(record))
                     .await
-                    .map(|counts| counts[0]),
+                    .map(|counts| counts[0])
+                    .map_err(|error| error.to_string()),
             };
             (self.progress)(&slug);
             self.summary.feeds += 1;
             match counts {
                 Ok(counts) => self.summary.add(slug, record, counts),
-                Err(error) => self.summary.fail(slug, error.to_string()),
+                Err(error) => self.summary.fail(slug, error),
             }
         }
     }

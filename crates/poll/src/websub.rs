@@ -220,3 +220,69 @@ impl Poller {
 fn can_be_called_back(site: &str, hub: &Url) -> bool {
     Url::parse(site).is_ok_and(|site| !fetch::is_private(&site) || fetch::is_private(hub))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn hubs_reach_what_the_internet_reaches_and_neighbours_each_other() {
+        let (far, near) = (url("https://hub.example/"), url("http://127.0.0.1:8100/hub"));
+        for (site, by_far, by_near) in [
+            ("https://voice.example", true, true),
+            ("http://voice.example:8080", true, true),
+            ("http://127.0.0.1:8080", false, true),
+            ("http://[::1]:8080", false, true),
+            ("http://10.0.0.7", false, true),
+            ("http://localhost:8080", false, true),
+            ("http://voice", false, true),
+            ("no address", false, false),
+        ] {
+            let reached = [can_be_called_back(site, &far), can_be_called_back(site, &near)];
+            assert_eq!(reached, [by_far, by_near], "{site}");
+        }
+    }
+
+    #[test]
+    fn the_header_is_heard_before_the_document() {
+        let place = url("https://blog.example/feed");
+        let named = |hub: &str, topic: &str| {
+            Some(HubTopic {
+                hub: url(hub),
+                topic: url(topic),
+            })
+        };
+        let (hub, itself) = (url("https://hub.example/"), url("https://blog.example/"));
+        let header = |itself| WebLinks {
+            hub: url("https://header.example/"),
+            itself,
+        };
+        assert_eq!(hub_topic(None, None, Some(itself.clone()), &place), None);
+        assert_eq!(
+            hub_topic(None, Some(hub.clone()), None, &place),
+            named("https://hub.example/", "https://blog.example/feed")
+        );
+        assert_eq!(
+            hub_topic(None, Some(hub.clone()), Some(itself.clone()), &place),
+            named("https://hub.example/", "https://blog.example/")
+        );
+        assert_eq!(
+            hub_topic(
+                Some(&header(None)),
+                Some(hub.clone()),
+                Some(itself.clone()),
+                &place
+            ),
+            named("https://header.example/", "https://blog.example/")
+        );
+        let said = header(Some(url("https://said.example/")));
+        assert_eq!(
+            hub_topic(Some(&said), Some(hub), Some(itself), &place),
+            named("https://header.example/", "https://said.example/")
+        );
+    }
+}

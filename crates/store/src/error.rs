@@ -272,6 +272,16 @@ pub enum StoreError {
     Database(#[source] sqlx::Error),
 }
 
+impl StoreError {
+    /// Whether it is the database that is in trouble and not what was to be written, so that no other write fares better.
+    pub fn is_of_all(&self) -> bool {
+        matches!(
+            self,
+            Self::Full { .. } | Self::Locked { .. } | Self::ReadOnly { .. } | Self::Away { .. }
+        )
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let message = |error: &sqlx::Error| {

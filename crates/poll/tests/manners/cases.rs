@@ -377,3 +377,35 @@ async fn polls_follow_the_rhythm_of_the_blog() {
         (3, Some(web.now()))
     );
 }
+
+#[tokio::test]
+async fn the_hub_is_the_one_that_the_feed_names_now() {
+    let (mut web, says) = web(&["ada"]).await;
+    let body = blog_feed("ada", "old");
+    let linked = body.replace(
+        "<description/>",
+        "<atom:link xmlns:atom=\"http://www.w3.org/2005/Atom\" rel=\"hub\" href=\"https://hub.example/\"/><description/>",
+    );
+    let by_header = "<https://header.example/>; rel=hub, <https://ada.example/feed>; rel=self";
+    for (answer, hub) in [
+        (Answer::ok(body.clone()), None),
+        // The header came later, with the same document; then a 304, which says nothing of it.
+        (
+            Answer::ok(body.clone())
+                .header("Link", by_header)
+                .header("ETag", "\"h\""),
+            Some("https://header.example/"),
+        ),
+        (Answer::status(304), Some("https://header.example/")),
+        (Answer::ok(linked.clone()), Some("https://hub.example/")),
+        (Answer::status(500), Some("https://hub.example/")),
+        (Answer::ok(linked), Some("https://hub.example/")),
+        (Answer::ok(body), None),
+    ] {
+        says.set("ada.example", answer);
+        web.pass(TimeDelta::days(2));
+        web.round_of_all().await;
+        let named = web.feed("ada").await.hub;
+        assert_eq!(named.as_ref().map(|named| named.hub.as_str()), hub);
+    }
+}
