@@ -179,6 +179,12 @@ fn of_the_store(state: &State, vitals: Result<Vitals, StoreError>) -> String {
         "Entries held, shown or not",
         &[("", vitals.entries as f64)],
     );
+    metric(
+        "retagged_percent",
+        gauge,
+        "How much of the archive has its topics by the present rules",
+        &[("", vitals.retagged_percent as f64)],
+    );
     let bytes = [("", vitals.database_bytes as f64)];
     metric(
         "database_bytes",

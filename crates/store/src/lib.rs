@@ -25,6 +25,7 @@ mod db;
 mod decisions;
 mod disputes;
 mod dump;
+mod editions;
 mod edits;
 mod entries;
 mod error;
@@ -38,6 +39,7 @@ mod links;
 mod members;
 mod membership;
 mod merge;
+mod missing;
 mod pings;
 mod polls;
 mod postgres;
@@ -58,6 +60,7 @@ mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod tombstones;
+mod topic_pages;
 mod topics;
 mod vitals;
 mod withdrawal;
@@ -69,6 +72,7 @@ pub use closing::{Closing, Correcting, NewRevision};
 pub use db::Store;
 pub use decisions::Decided;
 pub use disputes::{Dispute, Disputed};
+pub use editions::{Publish, StoredEdition};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
@@ -79,6 +83,7 @@ pub use links::{Conversation, Voiced};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
+pub use missing::Overdue;
 pub use pings::{Ping, Touched};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
@@ -93,6 +98,7 @@ pub use secrets::Secret;
 pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
+pub use topic_pages::Writer;
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
 pub use vitals::{Recorded, Vitals};
 pub use withdrawal::{Place, Receipt};

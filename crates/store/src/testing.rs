@@ -218,6 +218,15 @@ pub(crate) async fn plan(store: &Store, sql: String) -> String {
         .join("\n")
 }
 
+/// A decision of the moderator Mo.
+pub(crate) fn by_mo(at: DateTime<Utc>) -> crate::Decision<'static> {
+    crate::Decision {
+        by: "mo",
+        why: None,
+        at,
+    }
+}
+
 /// An entry in the making.
 #[derive(Clone)]
 pub(crate) struct Sample {
@@ -355,6 +364,9 @@ pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
         hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
+        migrated: None,
+        missing: Vec::new(),
+        found_again: Vec::new(),
     }
 }
 

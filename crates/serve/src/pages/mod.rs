@@ -1,6 +1,7 @@
 //! The pages: what each one shows, as values that the templates write out. A page is complete without
 //! JavaScript; every address in it is a path of ours or one that was checked.
 
+pub(crate) mod admin;
 mod digest;
 mod entry;
 mod fares;
@@ -10,17 +11,20 @@ mod post;
 mod river;
 mod search;
 mod shell;
+mod topic;
 mod view;
 
+pub(crate) use admin::admin_sign_in;
 pub(crate) use digest::{counted, digest_issues, digest_week};
 pub(crate) use entry::entry;
 pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
 pub(crate) use lists::{members, topics};
 pub(crate) use river::{
-    PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member, topic,
+    PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member,
 };
 pub(crate) use search::{PARAMETERS as SEARCH_PARAMETERS, search};
+pub(crate) use topic::topic;
 
 use askama::Template;
 
