@@ -246,6 +246,11 @@ impl Inside {
         let (_, site_changes) = watch::channel(Arc::new(site.clone()));
         let schedule = CronLine::parse(&site.digest_schedule, site.timezone).unwrap();
         let app = App {
+            retag: std::sync::Arc::new(|_, post, _| store::Retagged {
+                topics: post.topics.clone(),
+                shown: post.shown,
+            }),
+            admins: Vec::new(),
             site: site_changes,
             store: self.store.clone(),
             clock: Arc::clone(clock) as _,

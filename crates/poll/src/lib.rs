@@ -12,6 +12,7 @@ mod check;
 mod closing;
 mod cron_line;
 mod daemon;
+mod deletions;
 mod error;
 mod hints;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use twox_hash::XxHash3_128;
 use url::Url;
 
 use crate::changes::{Changes, changes};
+use crate::deletions::{Missing, missing};
 use crate::hints::Hints;
 use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
@@ -163,9 +164,16 @@ impl Poller {
                         poll.record.hub = hub_news(&poll.feed, named);
                     }
                     poll.unchanged(validators, max_age);
+                    self.look_for_deleted(&poll.feed, &mut poll.record).await;
                 } else {
                     match self.read(&poll.feed, body, &fetch.final_url, now).await {
-                        Ok(read) => poll.read(read, hash, validators, max_age),
+                        Ok(read) => {
+                            let complete = read.complete;
+                            poll.read(read, hash, validators, max_age);
+                            if complete {
+                                self.look_for_deleted(&poll.feed, &mut poll.record).await;
+                            }
+                        }
                         Err(unread) => poll.unread(unread),
                     }
                 }
@@ -229,6 +237,10 @@ struct Read {
     written: Option<Written>,
     /// Why nothing of it may be taken.
     held: Option<String>,
+    /// What is known and not there, as far as that says anything.
+    missing: Missing,
+    /// Whether the document is all there.
+    complete: bool,
 }
 
 /// Why a body could not be read.
@@ -291,7 +303,15 @@ fn read(
         .held
         .clone()
         .or_else(|| suspicion(feed, known.len(), &document, &changes, now));
+    let complete = !document.is_truncated() && held.is_none();
+    let missing = if complete {
+        missing(known, &changes.there)
+    } else {
+        Missing::default()
+    };
     Ok(Read {
+        missing,
+        complete,
         hints: Hints::of(document.ttl, &document.cadence),
         hub: hub_topic(body.links.as_deref(), document.hub, document.itself, url),
         changes,
@@ -395,6 +415,9 @@ impl PollInHand {
             hub: HubNews::None,
             new: Vec::new(),
             changed: Vec::new(),
+            migrated: None,
+            missing: Vec::new(),
+            found_again: Vec::new(),
         };
         Self {
             feed,
@@ -468,8 +491,11 @@ impl PollInHand {
         let newest = read.changes.new.iter().map(|entry| entry.released_at).max();
         state.last_entry_at = state.last_entry_at.max(newest);
         self.answered(outcome, validators, max_age);
+        self.record.migrated = read.changes.migrated();
         self.record.new = read.changes.new;
         self.record.changed = read.changes.changed;
+        self.record.missing = read.missing.suspected;
+        self.record.found_again = read.missing.cleared;
     }
 
     /// A good answer ends whatever was wrong, and says where the feed lies.

@@ -17,10 +17,11 @@ use axum::routing::{MethodRouter, get};
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use model::{Clock, Pictures, Site};
-use store::{Due, Revision, Store};
+use store::{Decisions, Due, Retagged, Revision, Store, StoredPost};
 use tokio::sync::watch;
 use tower_http::csrf::CsrfLayer;
 
+use crate::admin::Admin;
 use crate::asked::{Asked, Made};
 use crate::cache::Cache;
 use crate::document::Sealed;
@@ -37,6 +38,9 @@ pub type NextDigestClose = Arc<dyn Fn(DateTime<Utc>) -> Option<DateTime<Utc>> + 
 
 /// What the store is asked to tell which feeds are due at an instant.
 pub type DueAt = Arc<dyn Fn(DateTime<Utc>) -> Due + Send + Sync>;
+
+/// What the site's rules make of a post, under what moderators decided of it.
+pub type Retag = Arc<dyn Fn(&Site, &StoredPost, &Decisions) -> Retagged + Send + Sync>;
 
 /// What the web application is made of.
 #[derive(Clone)]
@@ -55,6 +59,10 @@ pub struct App {
     pub next_digest_close: NextDigestClose,
     /// Those who may say `X-Forwarded-For`.
     pub trusted_proxies: Vec<IpNet>,
+    /// Makes the topics of a post anew when a moderator has decided of one.
+    pub retag: Retag,
+    /// Those who may sign in at `/admin`; if there is none, there is no such page.
+    pub admins: Vec<Admin>,
     /// Whether readers are served, or only those who watch the process.
     pub serves_readers: bool,
 }

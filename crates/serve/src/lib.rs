@@ -5,8 +5,11 @@
 //! all of them. To add an address: one line in `routes`, and a function in the file of its noun.
 //!
 //! Nothing here knows SQL or a feed format or asks the network for anything, and no page needs JavaScript, sets a
-//! cookie or loads anything from elsewhere but the posts' own pictures.
+//! cookie (`/admin` aside) or loads anything from elsewhere but the posts' own pictures.
 
+mod admin;
+#[cfg(test)]
+mod admin_tests;
 mod app;
 mod asked;
 mod cache;
@@ -47,7 +50,8 @@ mod throttle;
 mod topic_tests;
 mod websub;
 
-pub use app::{App, DueAt, NextDigestClose, router};
+pub use admin::{Admin, Role};
+pub use app::{App, DueAt, NextDigestClose, Retag, router};
 pub use connections::serve;
 pub use examples::{ExampleDocument, serve_examples};
 pub use issues::{NextClosing, close_issue, digest_of_week, settle_issues};

@@ -13,12 +13,12 @@ use model::{
     ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
-use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Store};
+use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Retagged, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
 
-use crate::{App, router};
+use crate::{Admin, App, router};
 
 pub(crate) const NOW: &str = "2026-11-23T09:00:00Z";
 
@@ -233,6 +233,12 @@ impl Client {
             clock: Arc::clone(&clock) as Arc<_>,
             poll_stale_after: Duration::from_hours(1),
             trusted_proxies: Vec::new(),
+            // The rules of these tests find nothing.
+            retag: Arc::new(|_, post, decisions| Retagged {
+                topics: decisions.apply(Vec::new()),
+                shown: post.shown,
+            }),
+            admins: Admin::list("mo:moderator:moderators-token,ed:editor:editors-token").unwrap(),
             serves_readers: true,
             due: Arc::new(|now| Due {
                 now,
@@ -280,6 +286,25 @@ impl Client {
             .oneshot(request.body(Body::empty()).unwrap())
             .await
             .unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// Sends a form with these headers.
+    pub(crate) async fn submit(&self, path: &str, body: &'static str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

@@ -25,6 +25,7 @@ mod db;
 mod decisions;
 mod disputes;
 mod dump;
+mod editions;
 mod edits;
 mod entries;
 mod error;
@@ -38,6 +39,7 @@ mod links;
 mod members;
 mod membership;
 mod merge;
+mod missing;
 mod polls;
 mod postgres;
 mod query;
@@ -69,6 +71,7 @@ pub use closing::{Closing, Correcting, NewRevision};
 pub use db::Store;
 pub use decisions::Decided;
 pub use disputes::{Dispute, Disputed};
+pub use editions::{Publish, StoredEdition};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
@@ -79,6 +82,7 @@ pub use links::{Conversation, Voiced};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
+pub use missing::Overdue;
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,

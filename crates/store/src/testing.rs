@@ -336,6 +336,9 @@ pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
         hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
+        migrated: None,
+        missing: Vec::new(),
+        found_again: Vec::new(),
     }
 }
 

@@ -80,9 +80,10 @@ const ERASE_FEED: &str = "UPDATE feeds SET version = version + 1, slug = 'withdr
         url = 'https://withdrawn.invalid/' || id, address = $2, site = NULL, site_url = NULL, licence = NULL,
         status = 'retired', in_file = FALSE, etag = NULL, last_modified = NULL, body_hash = NULL, last_error = NULL,
         moved_to = NULL, moved_since_at = NULL, title = NULL, validators_url = NULL, proposed_url = NULL,
-        held_why = NULL, decided_by = $3, decided_why = NULL, withdrawn_at = $4
+        held_why = NULL, hub_url = NULL, hub_topic = NULL, decided_by = $3, decided_why = NULL, withdrawn_at = $4
     WHERE id = $1 RETURNING slug";
-const OF_FEED: [&str; 4] = [
+const OF_FEED: [&str; 5] = [
+    "DELETE FROM subscriptions WHERE feed_id = $1",
     "DELETE FROM polls WHERE feed_id = $1",
     "DELETE FROM feed_aliases WHERE feed_id = $1",
     "DELETE FROM registrations WHERE feed_id = $1",
@@ -785,7 +786,7 @@ mod tests {
     async fn a_feed_takes_back_what_it_passed_on_and_not_the_story() {
         let store = testing::store().await;
         let team = feed(&store, "https://team.example.org/feed", "Team").await;
-        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ada = feed(&store, "https://other.example.org/feed", "Ada").await;
         record(&store, &team, vec![marked("one").entry()]).await;
         let mut adas = marked("one");
         adas.new.key = "adasxxxx".to_owned();

@@ -1,7 +1,7 @@
 //! One entry: what we hold of it, where it came from, and why it has its topics.
 
 use askama::Template;
-use model::{EvidencePlace, Site, TopicSource};
+use model::{EvidencePlace, SafeHtml, Site, TopicSource};
 use store::EntryLookup;
 
 use super::page;
@@ -72,10 +72,16 @@ pub(crate) async fn entry(asked: Asked) -> Made {
     let disputes = asked.store().disputes_of(&entry.key).await?;
     let site = &asked.site;
     let conversations = asked.store().conversations(&[&entry.key]).await?;
-    let item = Item {
+    let mut item = Item {
         talk: Talk::of(&entry.key, &conversations, site),
         ..Item::new(&entry, site)
     };
+    // Nobody looks at the same picture twice.
+    item.picture = item.picture.filter(|picture| {
+        let address = picture.url.replace('&', "&amp;");
+        let shown = |post: &SafeHtml| post.as_str().contains(&address);
+        !entry.content_html.as_ref().is_some_and(shown)
+    });
     let mut shell = Shell::new(site, Part::Elsewhere, Some(item.heading.clone()));
     shell.description = format!("{} – what {} holds of this post", item.member.name, site.title);
     shell.unlisted = entry.content_html.is_some();

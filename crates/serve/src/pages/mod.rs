@@ -1,6 +1,7 @@
 //! The pages: what each one shows, as values that the templates write out. A page is complete without
 //! JavaScript; every address in it is a path of ours or one that was checked.
 
+pub(crate) mod admin;
 mod digest;
 mod entry;
 mod fares;
@@ -13,6 +14,7 @@ mod shell;
 mod topic;
 mod view;
 
+pub(crate) use admin::admin_sign_in;
 pub(crate) use digest::{counted, digest_issues, digest_week};
 pub(crate) use entry::entry;
 pub(crate) use fares::fetching;

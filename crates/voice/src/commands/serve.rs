@@ -73,6 +73,10 @@ pub(crate) async fn poll_and_serve(
         poll_stale_after: stale_after(&settings),
         due: Arc::new(move |now| intervals.due(now)),
         next_digest_close: Arc::new(move |after| schedule.next_after(after)),
+        retag: Arc::new(|site, post, decisions| {
+            poll::retagged(&normalize::Tagger::new(&site.topics), site, post, decisions)
+        }),
+        admins: context::admins()?,
         trusted_proxies: settings.server.trusted_proxies.clone(),
         serves_readers: role != Role::Fetch,
     };
