@@ -32,6 +32,7 @@ mod error;
 mod feeds;
 mod hosts;
 mod issues;
+mod known;
 mod labels;
 mod leases;
 mod left_out;
@@ -40,6 +41,9 @@ mod members;
 mod membership;
 mod merge;
 mod missing;
+mod notices;
+mod own_posts;
+mod pings;
 mod polls;
 mod postgres;
 mod query;
@@ -83,6 +87,9 @@ pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
 pub use missing::Overdue;
+pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
+pub use own_posts::{OwnPost, Verdict};
+pub use pings::{Ping, Touched};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
@@ -97,6 +104,6 @@ pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
 pub use topic_pages::Writer;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
 pub use withdrawal::{Place, Receipt};
