@@ -44,6 +44,8 @@ mod routes;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod why_tests;
 #[allow(dead_code, reason = "the first forms are on their way")]
 mod throttle;
 #[cfg(test)]

@@ -58,10 +58,12 @@ mod stories;
 mod subscriptions;
 #[cfg(test)]
 mod testing;
+mod tidy;
 mod tombstones;
 mod topic_pages;
 mod topics;
 mod vitals;
+mod why;
 mod withdrawal;
 
 pub use audit::{AuditLine, Decision, MEMBER, SOURCE, TERMINAL};
@@ -99,4 +101,5 @@ pub use tombstones::Cause;
 pub use topic_pages::Writer;
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
 pub use vitals::{Recorded, Vitals};
+pub use why::Trace;
 pub use withdrawal::{Place, Receipt};

@@ -8,11 +8,13 @@ mod fares;
 mod fixed;
 mod lists;
 mod post;
+mod report;
 mod river;
 mod search;
 mod shell;
 mod topic;
 mod view;
+mod why;
 
 pub(crate) use admin::admin_sign_in;
 pub(crate) use digest::{counted, digest_issues, digest_week};
@@ -20,11 +22,13 @@ pub(crate) use entry::entry;
 pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
 pub(crate) use lists::{members, topics};
+pub(crate) use report::{PARAMETERS as REPORT_PARAMETERS, report, take_report};
 pub(crate) use river::{
     PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member,
 };
 pub(crate) use search::{PARAMETERS as SEARCH_PARAMETERS, search};
 pub(crate) use topic::topic;
+pub(crate) use why::{PARAMETERS as WHY_PARAMETERS, why, why_json};
 
 use askama::Template;
 
