@@ -27,7 +27,10 @@ async fn ask(client: &Client, url: &str) -> (String, String) {
     assert_eq!(json.status, StatusCode::OK, "{url}: {}", json.text());
     let page = client.get(&format!("/why?url={query}")).await;
     assert_eq!(page.status, StatusCode::OK, "{url}");
-    (json.json()["answer"].as_str().unwrap().to_owned(), page.text().to_owned())
+    (
+        json.json()["answer"].as_str().unwrap().to_owned(),
+        page.text().to_owned(),
+    )
 }
 
 async fn is(client: &Client, url: &str, word: &str, words: &[&str]) {
@@ -46,11 +49,27 @@ async fn every_reason_is_told() {
         &client,
         "https://one.example/posts/1",
         "shown",
-        &["It has been here since 22 November 2026", "/entries/000000f1", "/members/one-example"],
+        &[
+            "It has been here since 22 November 2026",
+            "/entries/000000f1",
+            "/members/one-example",
+        ],
     )
     .await;
-    is(&client, "http://www.one.example/posts/1/?utm_source=x#more", "shown", &["Post number 1"]).await;
-    is(&client, "https://voice.example.org/entries/000000f1", "shown", &["Post number 1"]).await;
+    is(
+        &client,
+        "http://www.one.example/posts/1/?utm_source=x#more",
+        "shown",
+        &["Post number 1"],
+    )
+    .await;
+    is(
+        &client,
+        "https://voice.example.org/entries/000000f1",
+        "shown",
+        &["Post number 1"],
+    )
+    .await;
     is(&client, "one.example/posts/1", "shown", &["Post number 1"]).await;
     is(&client, "https://nobody.example/a", "nobody", &["/register"]).await;
     is(
@@ -84,12 +103,21 @@ async fn every_reason_is_told() {
     let mut copy = draft(1);
     copy.fingerprint = "copy".to_owned();
     record(store, "two", at(NOW), vec![(copy, at(NOW))]).await;
-    is(&client, "https://one.example/posts/1", "shown", &["Post number 1"]).await;
+    is(
+        &client,
+        "https://one.example/posts/1",
+        "shown",
+        &["Post number 1"],
+    )
+    .await;
 
     // Left out of a mixed blog.
     let mut mixed = FeedSpec::new("https://mixed.example/feed".parse().unwrap(), "Mixed");
     mixed.include = Some(IncludeChoice::Tagged);
-    store.import_feeds(&[mixed], at(NOW), chrono_tz::UTC).await.unwrap();
+    store
+        .import_feeds(&[mixed], at(NOW), chrono_tz::UTC)
+        .await
+        .unwrap();
     let mut cooking = draft(50);
     cooking.link = Some("https://mixed.example/cooking".to_owned());
     cooking.link_key = Some("mixed.example/cooking".to_owned());
@@ -118,13 +146,49 @@ async fn every_reason_is_told() {
 
     // Withdrawn, hidden, deleted.
     for (key, number, cause, why, word, words) in [
-        ("000000f2", 2, Cause::Author, None, "withdrawn", "Its author took it back"),
-        ("000000f3", 3, Cause::Moderator, Some("It names <b>a child</b>."), "hidden", "It names &#60;b&#62;a child"),
-        ("000000f4", 4, Cause::Source, None, "deleted", "deleted at the source"),
+        (
+            "000000f2",
+            2,
+            Cause::Author,
+            None,
+            "withdrawn",
+            "Its author took it back",
+        ),
+        (
+            "000000f3",
+            3,
+            Cause::Moderator,
+            Some("It names <b>a child</b>."),
+            "hidden",
+            "It names &#60;b&#62;a child",
+        ),
+        (
+            "000000f4",
+            4,
+            Cause::Source,
+            None,
+            "deleted",
+            "deleted at the source",
+        ),
     ] {
-        store.withdraw_entries(&[key], cause, &decision(why)).await.unwrap();
-        is(&client, &format!("https://one.example/posts/{number}"), word, &[words]).await;
-        is(&client, &format!("https://voice.example.org/entries/{key}"), "withdrawn", &["None of"]).await;
+        store
+            .withdraw_entries(&[key], cause, &decision(why))
+            .await
+            .unwrap();
+        is(
+            &client,
+            &format!("https://one.example/posts/{number}"),
+            word,
+            &[words],
+        )
+        .await;
+        is(
+            &client,
+            &format!("https://voice.example.org/entries/{key}"),
+            "withdrawn",
+            &["None of"],
+        )
+        .await;
     }
 
     // The feed itself: held, failing, paused, gone, let go, waiting, not taken on.
@@ -143,24 +207,63 @@ async fn every_reason_is_told() {
         store.record_polls(&[polled]).await.unwrap();
         is(&client, "https://one.example/posts/99", word, &[words]).await;
     }
-    store.pause_feed("one-example", &decision(Some("A rest."))).await.unwrap();
-    is(&client, "https://one.example/posts/99", "paused", &["The reason: A rest."]).await;
+    store
+        .pause_feed("one-example", &decision(Some("A rest.")))
+        .await
+        .unwrap();
+    is(
+        &client,
+        "https://one.example/posts/99",
+        "paused",
+        &["The reason: A rest."],
+    )
+    .await;
     store.resume_feed("one-example", &decision(None)).await.unwrap();
     let mut gone = poll(&feed(&client, "one-example").await, at(NOW));
     gone.state.status = FeedStatus::Gone;
     store.record_polls(&[gone]).await.unwrap();
-    is(&client, "https://one.example/posts/99", "gone", &["gone for good (410)"]).await;
+    is(
+        &client,
+        "https://one.example/posts/99",
+        "gone",
+        &["gone for good (410)"],
+    )
+    .await;
     store.remove_feed("one-example", &decision(None)).await.unwrap();
-    is(&client, "https://one.example/posts/99", "left", &["has left the Voice"]).await;
+    is(
+        &client,
+        "https://one.example/posts/99",
+        "left",
+        &["has left the Voice"],
+    )
+    .await;
     let registration = Registration {
         feed: FeedSpec::new("https://three.example/feed".parse().unwrap(), "Three"),
         preview: None,
         consented_at: None,
     };
-    store.register(&registration, at(NOW), chrono_tz::UTC).await.unwrap();
-    is(&client, "https://three.example/a", "waiting", &["waits for a moderator’s approval"]).await;
-    store.reject_feed("three", &decision(Some("Adverts."))).await.unwrap();
-    is(&client, "https://three.example/a", "not_taken_on", &["did not take on the blog"]).await;
+    store
+        .register(&registration, at(NOW), chrono_tz::UTC)
+        .await
+        .unwrap();
+    is(
+        &client,
+        "https://three.example/a",
+        "waiting",
+        &["waits for a moderator’s approval"],
+    )
+    .await;
+    store
+        .reject_feed("three", &decision(Some("Adverts.")))
+        .await
+        .unwrap();
+    is(
+        &client,
+        "https://three.example/a",
+        "not_taken_on",
+        &["did not take on the blog"],
+    )
+    .await;
     let (_, page) = ask(&client, "https://three.example/a").await;
     assert!(!page.contains("Adverts"), "the reason is for the blogger");
 }
@@ -172,8 +275,14 @@ async fn what_is_no_address_is_a_mistake() {
     assert_eq!(empty.status, StatusCode::OK);
     for bad in ["a+post", "javascript:alert(1)", "ftp://example.org/"] {
         let page = client.get(&format!("/why?url={bad}")).await;
-        assert!(page.text().contains("There is a problem") && page.text().contains("<title>Error: "), "{bad}");
-        assert_eq!(client.get(&format!("/why.json?url={bad}")).await.status, StatusCode::BAD_REQUEST);
+        assert!(
+            page.text().contains("There is a problem") && page.text().contains("<title>Error: "),
+            "{bad}"
+        );
+        assert_eq!(
+            client.get(&format!("/why.json?url={bad}")).await.status,
+            StatusCode::BAD_REQUEST
+        );
     }
 }
 
@@ -183,7 +292,10 @@ async fn anybody_reports_a_post_once() {
     let path = "/entries/000000f1/report";
     assert!(client.get("/entries/000000f1").await.text().contains(path));
     let page = client.get(path).await;
-    assert_eq!((page.status, page.header("cache-control")), (StatusCode::OK, "no-store"));
+    assert_eq!(
+        (page.status, page.header("cache-control")),
+        (StatusCode::OK, "no-store")
+    );
     for (body, words) in [
         ("reason=&email=", "Enter what is wrong"),
         ("reason=x&email=nobody", "Enter an e-mail address like"),
@@ -199,17 +311,36 @@ async fn anybody_reports_a_post_once() {
     assert_eq!(sent.header("location"), again.header("location"));
     assert_eq!(client.store.open_reports().await.unwrap(), 1);
     let done = client.get(sent.header("location")).await;
-    assert!(done.text().contains("within a month") && !done.text().contains("reader@"), "{}", done.text());
+    assert!(
+        done.text().contains("within a month") && !done.text().contains("reader@"),
+        "{}",
+        done.text()
+    );
     assert!(client.get("/metrics").await.text().contains("reports_open 1"));
 
-    assert_eq!(client.get("/entries/nobodyhas/report").await.status, StatusCode::NOT_FOUND);
-    client.store.withdraw_entries(&["000000f2"], Cause::Author, &decision(None)).await.unwrap();
-    assert_eq!(client.get("/entries/000000f2/report").await.status, StatusCode::GONE);
     assert_eq!(
-        client.submit("/entries/000000f2/report", "reason=x", &[]).await.status,
+        client.get("/entries/nobodyhas/report").await.status,
+        StatusCode::NOT_FOUND
+    );
+    client
+        .store
+        .withdraw_entries(&["000000f2"], Cause::Author, &decision(None))
+        .await
+        .unwrap();
+    assert_eq!(
+        client.get("/entries/000000f2/report").await.status,
+        StatusCode::GONE
+    );
+    assert_eq!(
+        client
+            .submit("/entries/000000f2/report", "reason=x", &[])
+            .await
+            .status,
         StatusCode::GONE
     );
     // Another site cannot report in a reader's name.
-    let forged = client.submit(path, "reason=y", &[("sec-fetch-site", "cross-site")]).await;
+    let forged = client
+        .submit(path, "reason=y", &[("sec-fetch-site", "cross-site")])
+        .await;
     assert_eq!(forged.status, StatusCode::FORBIDDEN);
 }
