@@ -43,6 +43,7 @@ mod merge;
 mod missing;
 mod notices;
 mod own_posts;
+mod pings;
 mod polls;
 mod postgres;
 mod query;
@@ -90,6 +91,7 @@ pub use membership::{
 pub use missing::Overdue;
 pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
 pub use own_posts::{OwnPost, Verdict};
+pub use pings::{Ping, Touched};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
@@ -104,7 +106,7 @@ pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
 pub use topic_pages::Writer;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
 pub use why::Trace;
 pub use withdrawal::{Place, Receipt};
