@@ -62,10 +62,12 @@ mod stories;
 mod subscriptions;
 #[cfg(test)]
 mod testing;
+mod tidy;
 mod tombstones;
 mod topic_pages;
 mod topics;
 mod vitals;
+mod why;
 mod withdrawal;
 
 pub use audit::{AuditLine, Decision, MEMBER, SOURCE, TERMINAL};
@@ -104,6 +106,7 @@ pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
 pub use topic_pages::Writer;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
+pub use why::Trace;
 pub use withdrawal::{Place, Receipt};
