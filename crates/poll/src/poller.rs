@@ -1,6 +1,6 @@
 //! One poll: fetch, read, compare, and what it makes of the feed. Many of them side by side are a `round`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -36,7 +36,8 @@ pub struct Poller {
     pub(crate) fetcher: Fetcher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) site: Arc<Site>,
-    pub(crate) tagger: Arc<Tagger>,
+    /// Made when the first post wants it: most rounds bring none, and it takes longer to make than a hundred 304s.
+    tagger: OnceLock<Arc<Tagger>>,
     pub(crate) intervals: Intervals,
     schedule: CronLine,
     pub(crate) concurrency: usize,
@@ -66,20 +67,25 @@ impl Poller {
         site: Arc<Site>,
         settings: PollerSettings,
     ) -> Self {
-        let tagger = Arc::new(Tagger::new(&site.topics));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             store,
             fetcher,
             clock,
             site,
-            tagger,
+            tagger: OnceLock::new(),
             intervals: settings.intervals,
             schedule: settings.schedule,
             concurrency: settings.concurrency,
             per_host: settings.per_host,
             reading: Semaphore::new(cores),
         }
+    }
+
+    /// The rules by which posts get their topics.
+    pub(crate) fn tagger(&self) -> Arc<Tagger> {
+        let make = || Arc::new(Tagger::new(&self.site.topics));
+        Arc::clone(self.tagger.get_or_init(make))
     }
 
     /// When the schedule next wakes the poller.
@@ -197,7 +203,7 @@ impl Poller {
             .await
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
-        let (site, tagger) = (Arc::clone(&self.site), Arc::clone(&self.tagger));
+        let (site, tagger) = (Arc::clone(&self.site), self.tagger());
         let reading =
             tokio::task::spawn_blocking(move || read(&owned, &known, &body, &url, &site, &tagger, now));
         let mut read = reading.await.unwrap_or_else(|_| {
