@@ -36,3 +36,14 @@ CREATE TABLE issue_revisions (
 -- When a member wrote last before a week, and what was withdrawn, whatever the archive's size.
 CREATE INDEX entries_of_member_published ON entries (member_id, published_at) WHERE shown = TRUE;
 CREATE INDEX entries_withdrawn ON entries (id) WHERE withdrawn_at IS NOT NULL;
+
+-- An editor's hand on a week, as JSON: laid over the digest when it is shown, and never a part of it.
+CREATE TABLE editions (
+    week         TEXT COLLATE "C" PRIMARY KEY CHECK (length(week) = 8),
+    draft        TEXT COLLATE "C" NOT NULL,
+    published    TEXT COLLATE "C",  -- the draft as it was last published; empty: nobody but editors sees it
+    published_at BIGINT,
+    changed_at   BIGINT NOT NULL,
+    changed_by   TEXT COLLATE "C" NOT NULL,
+    CHECK ((published IS NULL) = (published_at IS NULL))
+);

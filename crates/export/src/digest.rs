@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::address::web_address;
+use crate::edition::Edited;
 use crate::{digest_csv, digest_html, digest_json, digest_markdown, digest_read, digest_text};
 
 /// After so many days without a post a member has returned.
@@ -130,6 +131,7 @@ pub struct Digest {
     pub(crate) corrections: Vec<Correction>,
     pub(crate) topic: Option<String>,
     pub(crate) layout_links: bool,
+    pub(crate) edition: Option<Edited>,
 }
 
 /// An entry and what the week makes of it.
@@ -215,6 +217,7 @@ pub fn digest(input: DigestInput<'_>) -> Digest {
         corrections: Vec::new(),
         topic: None,
         layout_links: false,
+        edition: None,
     }
 }
 
@@ -326,7 +329,7 @@ impl Digest {
     }
 
     /// Drops conversations and shared links of entries that are not here.
-    fn keep_what_is_said_of_its_entries(&mut self) {
+    pub(crate) fn keep_what_is_said_of_its_entries(&mut self) {
         let members: HashMap<&str, &str> = self
             .entries
             .iter()
@@ -424,7 +427,12 @@ impl Digest {
 
     /// Names the site and the days.
     pub fn title(&self) -> String {
-        let days = days(self.first, self.last);
+        let mut days = days(self.first, self.last);
+        if let Some(number) = self.edition.as_ref().map(|edited| &edited.edition.number)
+            && !number.is_empty()
+        {
+            days = format!("{days} (issue {number})");
+        }
         match self.topic.as_deref().and_then(|slug| self.site.topic(slug)) {
             Some(topic) => format!("{}: {}, {days}", self.site.title, topic.name),
             None => format!("{}, {days}", self.site.title),
@@ -459,6 +467,10 @@ impl Digest {
                 entries: entries.iter().collect(),
             }];
         }
+        let is_pinned = |entry: &DigestEntry| {
+            let edited = self.edition.as_ref();
+            edited.is_some_and(|edited| edited.is_pinned(entry))
+        };
         let groups = self.groups_by_entry();
         let best: HashMap<&str, &str> = entries
             .iter()
@@ -468,7 +480,19 @@ impl Digest {
                 (id, self.best_of(holding, &entry.entry))
             })
             .collect();
-        self.grouped(entries, |entry, group| best[&*entry.entry.id] == group.slug)
+        let mut sections = self.grouped(entries, |entry, group| {
+            !is_pinned(entry) && best[&*entry.entry.id] == group.slug
+        });
+        let pinned: Vec<&DigestEntry> = entries.iter().filter(|entry| is_pinned(entry)).collect();
+        if !pinned.is_empty() {
+            let first = TopicGroup {
+                slug: "pinned",
+                name: "First of all",
+                entries: pinned,
+            };
+            sections.insert(0, first);
+        }
+        sections
     }
 
     fn grouped<'a>(

@@ -15,6 +15,8 @@ const HEADING: &str = "margin:32px 0 8px;font-size:20px;line-height:1.25;border-
 const ENTRY: &str = "margin:24px 0 0;font-size:17px;line-height:1.3";
 const BYLINE: &str = "margin:4px 0 0;font-size:14px;color:#505a5f";
 const TEXT: &str = "margin:4px 0 0";
+const INTRODUCTION: &str = "margin:16px 0 0;font-size:17px";
+const NOTE: &str = "margin:4px 0 0;padding-left:8px;border-left:4px solid #1d70b8";
 const LINK: &str = "color:#1d70b8";
 
 /// Summaries are shortened first; then what does not fit is counted and linked.
@@ -43,6 +45,9 @@ pub(crate) fn write(digest: &Digest) -> String {
 fn render(layout: Layout) -> String {
     let mut out = element("h2", TITLE, None, &escape_html(&layout.title));
     out += &element("p", TEXT, None, &spans(&layout.lead));
+    for paragraph in layout.introduction {
+        out += &element("p", INTRODUCTION, None, &escape_html(&paragraph));
+    }
     for section in layout.sections {
         out += &element("h3", HEADING, None, &escape_html(&section.heading));
         for block in section.blocks {
@@ -51,6 +56,9 @@ fn render(layout: Layout) -> String {
             out += &element("p", BYLINE, None, &escape_html(&block.byline));
             if let Some(summary) = block.summary {
                 out += &element("p", TEXT, language, &escape_html(&summary));
+            }
+            if let Some(note) = block.note {
+                out += &element("p", NOTE, None, &escape_html(&note));
             }
         }
         if !section.lines.is_empty() {

@@ -6,7 +6,9 @@ use model::Member;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::address::original;
 use crate::digest::{Conversation, Digest, DigestStatus, SharedLink};
+use crate::edition::{Edited, EditorsLink};
 use crate::entry_json::{EntryJson, entry_json_without_content};
 use crate::instant::rfc3339;
 use crate::json::json;
@@ -34,6 +36,9 @@ struct Document<'a> {
     not_heard: Vec<Silent<'a>>,
     corrections: Vec<Corrected<'a>>,
     next: Next,
+    /// An editor's version alone has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edition: Option<EditionJson<'a>>,
     url: String,
     html_url: String,
     markdown_url: String,
@@ -95,6 +100,30 @@ struct Corrected<'a> {
     reason: &'a str,
     entry: &'a str,
     previous_hash: &'a str,
+}
+
+#[derive(Serialize)]
+struct EditionJson<'a> {
+    number: Option<&'a str>,
+    introduction: Option<&'a str>,
+    pinned: Vec<&'a str>,
+    notes: Vec<Note<'a>>,
+    links: &'a [EditorsLink],
+    left_out: Vec<LeftOut<'a>>,
+}
+
+#[derive(Serialize)]
+struct Note<'a> {
+    entry: &'a str,
+    note: &'a str,
+}
+
+#[derive(Serialize)]
+struct LeftOut<'a> {
+    entry: &'a str,
+    title: String,
+    url: String,
+    reason: &'a str,
 }
 
 #[derive(Serialize)]
@@ -178,10 +207,35 @@ pub(crate) fn write(digest: &Digest) -> String {
             id: digest.last.next().to_string(),
             closes_at: rfc3339(digest.next_closes_at),
         },
+        edition: digest.edition.as_ref().map(|edited| edition(digest, edited)),
         url: format!("{page}.json"),
         markdown_url: format!("{page}.md"),
         html_url: page,
     })
+}
+
+fn edition<'a>(digest: &'a Digest, edited: &'a Edited) -> EditionJson<'a> {
+    let said = |words: &'a String| Some(words.as_str()).filter(|words| !words.is_empty());
+    let pinned = digest.entries.iter().filter(|entry| edited.is_pinned(entry));
+    let notes = digest.entries.iter().filter_map(|entry| {
+        let note = edited.note(entry)?;
+        let entry = &entry.entry.id;
+        Some(Note { entry, note })
+    });
+    let left_out = edited.left_out.iter().map(|entry| LeftOut {
+        entry: &entry.entry.id,
+        title: entry.entry.heading(),
+        url: original(&digest.site, &entry.entry).into_owned(),
+        reason: edited.reason(entry),
+    });
+    EditionJson {
+        number: said(&edited.edition.number),
+        introduction: said(&edited.edition.introduction),
+        pinned: pinned.map(|entry| entry.entry.id.as_str()).collect(),
+        notes: notes.collect(),
+        links: &edited.edition.links,
+        left_out: left_out.collect(),
+    }
 }
 
 fn entries(digest: &Digest) -> Vec<WeekEntry<'_>> {

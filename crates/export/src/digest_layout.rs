@@ -37,6 +37,8 @@ impl Limits {
 pub(crate) struct Layout {
     pub(crate) title: String,
     pub(crate) lead: Line,
+    /// An editor's words before everything, by paragraphs.
+    pub(crate) introduction: Vec<String>,
     pub(crate) sections: Vec<Section>,
 }
 
@@ -54,6 +56,8 @@ pub(crate) struct Block {
     /// Author, day and what else there is to say.
     pub(crate) byline: String,
     pub(crate) summary: Option<String>,
+    /// An editor's words below it.
+    pub(crate) note: Option<String>,
     /// BCP 47, of heading and summary.
     pub(crate) language: Option<String>,
 }
@@ -119,6 +123,7 @@ pub(crate) fn layout(digest: &Digest, limits: Limits) -> Layout {
                 .collect(),
         ),
     ];
+    let lists = editors_lists(digest, limits).into_iter().chain(lists);
     for (heading, lines) in lists {
         if !lines.is_empty() {
             sections.push(Section {
@@ -131,6 +136,11 @@ pub(crate) fn layout(digest: &Digest, limits: Limits) -> Layout {
     Layout {
         title: digest.title(),
         lead: lead(digest),
+        introduction: digest
+            .edition
+            .iter()
+            .flat_map(|edited| edited.introduction().map(str::to_owned))
+            .collect(),
         sections,
     }
 }
@@ -180,6 +190,11 @@ fn block(digest: &Digest, entry: &DigestEntry, limits: Limits) -> Block {
         heading: entry_link(digest, &entry.entry, limits),
         byline: byline(digest, entry),
         summary: Some(summary).filter(|text| limits.summary_words > 0 && !text.is_empty()),
+        note: digest
+            .edition
+            .as_ref()
+            .and_then(|edited| edited.note(entry))
+            .map(|note| format!("Editor’s note: {note}")),
         language: entry.entry.language.clone(),
     }
 }
@@ -187,7 +202,12 @@ fn block(digest: &Digest, entry: &DigestEntry, limits: Limits) -> Block {
 fn entry_line(digest: &Digest, entry: &DigestEntry, limits: Limits) -> Line {
     vec![
         Span::Link(entry_link(digest, &entry.entry, limits)),
-        Span::Text(format!(", {}", who(&entry.entry))),
+        Span::Text(
+            match digest.edition.as_ref().and_then(|edited| edited.note(entry)) {
+                Some(note) => format!(", {} – {note}", who(&entry.entry)),
+                None => format!(", {}", who(&entry.entry)),
+            },
+        ),
     ]
 }
 
@@ -320,6 +340,33 @@ fn member_line(digest: &Digest, member: &Member) -> Line {
         line.push(Span::Text(format!(", {organisation}")));
     }
     line
+}
+
+/// What an editor added, and what was left out with the reason.
+fn editors_lists(digest: &Digest, limits: Limits) -> Vec<(&'static str, Vec<Line>)> {
+    let Some(edited) = &digest.edition else {
+        return Vec::new();
+    };
+    let links = edited.edition.links.iter().map(|link| {
+        let mut line = vec![Span::Link(Link {
+            text: first_words(&link.title, limits.heading_words),
+            url: link.url.clone(),
+        })];
+        if !link.note.is_empty() {
+            line.push(Span::Text(format!(" – {}", link.note)));
+        }
+        line
+    });
+    let left_out = edited.left_out.iter().map(|entry| {
+        vec![
+            Span::Link(entry_link(digest, &entry.entry, limits)),
+            Span::Text(format!(", {}: {}", who(&entry.entry), edited.reason(entry))),
+        ]
+    });
+    vec![
+        ("Elsewhere", links.collect()),
+        ("Left out by the editor", left_out.collect()),
+    ]
 }
 
 fn capped(digest: &Digest, mut lines: Vec<Line>, limits: Limits) -> Vec<Line> {

@@ -10,10 +10,14 @@ pub(crate) fn write(digest: &Digest) -> String {
     let Layout {
         title,
         lead,
+        introduction,
         sections,
     } = layout(digest, Limits::NONE);
     let mut out = String::new();
     out.extend(["# ", &escape(&title), "\n\n", &spans(&lead), "\n"]);
+    for paragraph in introduction {
+        out.extend(["\n", &escape(&paragraph), "\n"]);
+    }
     for section in sections {
         out.extend(["\n## ", &escape(&section.heading), "\n"]);
         for block in section.blocks {
@@ -26,6 +30,9 @@ pub(crate) fn write(digest: &Digest) -> String {
             ]);
             if let Some(summary) = block.summary {
                 out.extend(["\n", &escape(&summary), "\n"]);
+            }
+            if let Some(note) = block.note {
+                out.extend(["\n", &escape(&note), "\n"]);
             }
         }
         if !section.lines.is_empty() {

@@ -140,6 +140,7 @@ pub(crate) fn read(site: &Site, document: &str) -> Result<Digest, serde_json::Er
             .collect(),
         topic: None,
         layout_links: false,
+        edition: None,
     })
 }
 

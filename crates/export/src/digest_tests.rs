@@ -1,6 +1,6 @@
 //! The digest through its public door: what it counts and groups, and that each format keeps its promises.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::TimeDelta;
 use model::{AlsoIn, Entry, Site, Week};
@@ -8,7 +8,9 @@ use pulldown_cmark::{Event, Parser, Tag};
 use serde_json::{Value, json};
 
 use crate::sample::{HOSTILE, at, entry, found, hostile, keys, member, site};
-use crate::{Digest, DigestInput, DigestStatus, DigestView, NotHeard, digest, schemas};
+use crate::{
+    Digest, DigestInput, DigestStatus, DigestView, Edition, EditorsLink, NotHeard, PostEdit, digest, schemas,
+};
 
 const KEYS: [&str; 22] = [
     "$schema",
@@ -567,4 +569,85 @@ fn one_line_a_post() {
         "{}",
         bare.to_markdown()
     );
+}
+
+#[test]
+fn an_edition_lies_over_the_digest_and_follows_it() {
+    let digest = closed();
+    let post = |edit: PostEdit| edit;
+    let edition = Edition {
+        number: "12".to_owned(),
+        introduction: "Dear <readers>,\n\na *good* week.".to_owned(),
+        posts: BTreeMap::from([
+            (
+                "cccccccc".to_owned(),
+                post(PostEdit {
+                    pinned: true,
+                    note: "Do read this.".to_owned(),
+                    ..PostEdit::default()
+                }),
+            ),
+            (
+                "eeeeeeee".to_owned(),
+                post(PostEdit {
+                    place: Some(1),
+                    ..PostEdit::default()
+                }),
+            ),
+            (
+                "bbbbbbbb".to_owned(),
+                post(PostEdit {
+                    left_out: "An advertisement".to_owned(),
+                    ..PostEdit::default()
+                }),
+            ),
+            (
+                "withdrawn".to_owned(),
+                post(PostEdit {
+                    note: "nobody’s".to_owned(),
+                    ..PostEdit::default()
+                }),
+            ),
+        ]),
+        links: vec![EditorsLink {
+            url: "https://elsewhere.example/".to_owned(),
+            title: "A report".to_owned(),
+            note: "Worth a look".to_owned(),
+        }],
+    };
+    let edited = digest.edited(&edition);
+    let document = read(&edited);
+    let keys: Vec<_> = document["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["key"].as_str().unwrap())
+        .collect();
+    assert_eq!(keys, ["cccccccc", "eeeeeeee", "aaaaaaaa"]);
+    assert_eq!(document["edition"]["left_out"][0]["reason"], "An advertisement");
+    assert_eq!(
+        document["edition"]["pinned"][0],
+        "tag:voice.example.org,2015:cccccccc"
+    );
+    assert_eq!(document["edition"]["notes"].as_array().unwrap().len(), 1);
+    assert_ne!(document["hash"], read(&digest)["hash"]);
+    assert!(read(&digest).get("edition").is_none());
+    let markdown = edited.to_markdown();
+    assert!(
+        markdown.contains("## First of all\n\n### [Post cccccccc]"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("a \\*good\\* week.") && markdown.contains("(issue 12)"),
+        "{markdown}"
+    );
+    assert_eq!(markdown.matches("[Post cccccccc]").count(), 1);
+    for text in [markdown, edited.to_html(), edited.to_text()] {
+        assert!(
+            text.contains("Do read this.") && text.contains("An advertisement") && text.contains("A report"),
+            "{text}"
+        );
+        assert!(!text.contains("<readers>") || !text.starts_with("<div"), "{text}");
+        assert!(!text.contains("nobody’s"));
+    }
 }

@@ -12,12 +12,17 @@ pub(crate) fn write(digest: &Digest) -> String {
     let Layout {
         title,
         lead,
+        introduction,
         sections,
     } = layout(digest, Limits::NONE);
     let mut out = String::new();
     underlined(&mut out, &title, '=');
     out.push('\n');
     wrap(&mut out, "", "", &spans(&lead));
+    for paragraph in introduction {
+        out.push('\n');
+        wrap(&mut out, "", "", &paragraph);
+    }
     for section in sections {
         out.push('\n');
         underlined(&mut out, &section.heading, '-');
@@ -26,6 +31,7 @@ pub(crate) fn write(digest: &Digest) -> String {
             wrap(&mut out, "", "", &block.heading.text);
             wrap(&mut out, "", "", &block.byline);
             wrap(&mut out, "  ", "  ", &block.summary.unwrap_or_default());
+            wrap(&mut out, "  ", "  ", &block.note.unwrap_or_default());
             wrap(&mut out, "  ", "  ", &block.heading.url);
         }
         if !section.lines.is_empty() {

@@ -17,6 +17,7 @@ mod digest_layout;
 mod digest_markdown;
 mod digest_read;
 mod digest_text;
+mod edition;
 mod entry_json;
 mod feed_info;
 mod instant;
@@ -35,6 +36,7 @@ mod sample;
 
 pub use atom::{AtomWriter, atom};
 pub use digest::{Correction, Digest, DigestInput, DigestStatus, DigestView, NotHeard, digest};
+pub use edition::{Edition, EditorsLink, PostEdit};
 pub use entry_json::{
     EntryJson, ExportItem, draft_json, entries_json, entry_json, entry_json_without_content,
 };

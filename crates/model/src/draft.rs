@@ -65,4 +65,8 @@ pub struct KnownEntry {
     pub substance: String,
     /// Whether it was withdrawn: then it stays away.
     pub withdrawn: bool,
+    /// When it was published, as it was first given out.
+    pub published: DateTime<Utc>,
+    /// Since when it has been missing from inside its feed's span.
+    pub missing_since: Option<DateTime<Utc>>,
 }

@@ -59,6 +59,9 @@ pub(crate) fn unpack(packed: DateTime<Utc>) -> FeedDate {
 /// The instant, in whole seconds, and whether the text named a zone.
 fn parse(text: &str, zone: Tz) -> Option<(DateTime<Utc>, bool)> {
     let text = text.trim();
+    if let Some(at) = since_1970(text) {
+        return Some((at, true));
+    }
     let written_out = with_signs(text);
     let fields = Fields::read(written_out.as_deref().unwrap_or(text))?;
     let date = match text {
@@ -89,6 +92,19 @@ fn in_zone(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
             .from_local_datetime(&(local + TimeDelta::hours(1)))
             .earliest()
             .map_or_else(|| local.and_utc(), |at| at.to_utc()),
+    }
+}
+
+/// Seconds since 1970, or thousandths of them: no calendar writes ten digits or thirteen.
+fn since_1970(text: &str) -> Option<DateTime<Utc>> {
+    let number: i64 = text
+        .parse()
+        .ok()
+        .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    match text.len() {
+        10 => DateTime::from_timestamp(number, 0),
+        13 => DateTime::from_timestamp(number / 1_000, 0),
+        _ => None,
     }
 }
 
@@ -440,6 +456,8 @@ mod tests {
             ("2026년 10월 05일  09:00:15", "2026-10-05T08:00:15Z zoneless"),
             ("2026年10月5日 09:00", "2026-10-05T08:00:00Z zoneless"),
             ("261005", "2026-10-04T23:00:00Z zoneless"),
+            ("1791190800", "2026-10-05T09:00:00Z"),
+            ("1791190800123", "2026-10-05T09:00:00Z"),
             ("05/10/2026", "2026-10-04T23:00:00Z zoneless"),
             ("05/10/2026 09:00", "2026-10-05T08:00:00Z zoneless"),
             ("10/25/2026 09:00 GMT", "2026-10-25T09:00:00Z"),

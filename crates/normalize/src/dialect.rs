@@ -511,12 +511,16 @@ fn looks_like_markup(text: &str) -> bool {
     };
     text.match_indices('&').any(|(at, _)| is_reference(at))
         || text.match_indices('<').any(|(at, _)| {
-            let rest = text[at + 1..].trim_start_matches('/').to_ascii_lowercase();
-            let closes = text[at + 1..].starts_with('/');
-            (closes && rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+            let bytes = &text.as_bytes()[at + 1..];
+            let starts = |tag: &&str| {
+                bytes
+                    .get(..tag.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
+            };
+            matches!(bytes, [b'/', after, ..] if after.is_ascii_alphabetic())
                 || ["br>", "br/", "br ", "img ", "hr>", "hr/", "wbr>"]
                     .iter()
-                    .any(|tag| rest.starts_with(tag))
+                    .any(starts)
         })
 }
 

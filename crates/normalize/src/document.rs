@@ -370,6 +370,8 @@ mod tests {
                 fingerprint: entry.fingerprint(),
                 substance: String::new(),
                 withdrawn: false,
+                published: chrono::DateTime::UNIX_EPOCH,
+                missing_since: None,
             })
             .collect();
         assert_eq!(
@@ -377,6 +379,13 @@ mod tests {
             [crate::Match::Nothing]
         );
         assert_eq!(crate::match_entries(&[], &cut.entries), [crate::Match::New]);
+        // Cut in its guid, it would be another entry.
+        let end = whole.windows(7).position(|found| found == b"2</guid").unwrap();
+        let cut = read_bytes(&whole[..end]).unwrap();
+        assert_eq!(
+            crate::match_entries(&known, &cut.entries),
+            [crate::Match::Same(0), crate::Match::Nothing]
+        );
     }
 
     #[test]

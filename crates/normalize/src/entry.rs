@@ -18,6 +18,10 @@ use crate::summary::summary;
 use crate::tag::Tagger;
 use crate::text::{count_words, first_image, plain_field, plain_text, plain_title, plain_to_html};
 
+/// How many categories and authors of a post are kept: no post has more, and some feeds do.
+const MOST_CATEGORIES: usize = 100;
+const MOST_AUTHORS: usize = 20;
+
 /// An entry as the feed gave it, not sanitised.
 #[derive(Debug, Clone)]
 pub struct RawEntry {
@@ -207,13 +211,10 @@ impl RawEntry {
             .and(self.summary.as_ref())
             .map(|raw| plain_field(raw.as_str(), raw.is_html()));
         let summary = summary(own_summary.as_deref(), &text);
-        let mut categories: Vec<String> = Vec::with_capacity(self.categories.len());
-        for category in &self.categories {
-            let category = plain_field(category, true);
-            if !category.is_empty() && !categories.contains(&category) {
-                categories.push(category);
-            }
-        }
+        let categories = distinct(
+            self.categories.iter().map(|category| plain_field(category, true)),
+            MOST_CATEGORIES,
+        );
         let heading = title.as_deref().unwrap_or_default();
         // Most posts have none, and a byte is found faster than a hashtag.
         let hashtags = hashtags(heading, &text, content_html.as_str());
@@ -307,16 +308,32 @@ fn substance(title: Option<&str>, text: &str, link_key: Option<&str>) -> String 
 
 /// The names, joined; addresses of mail are not names.
 fn author(names: &[String]) -> Option<String> {
-    let mut found: Vec<String> = Vec::new();
-    for name in names {
+    let names = names.iter().map(|name| {
         let name = plain_field(name, true);
         // RSS writes `mail@example.org (Name)`.
         let name = name.trim_matches(['(', ')', '[', ']', '<', '>', '"', ' ', ',']);
-        if !name.is_empty() && !name.contains('@') && !found.iter().any(|known| known == name) {
-            found.push(name.to_owned());
+        if name.contains('@') {
+            String::new()
+        } else {
+            name.to_owned()
+        }
+    });
+    let found = distinct(names, MOST_AUTHORS);
+    (!found.is_empty()).then(|| found.join(", "))
+}
+
+/// The first `most` texts that are not empty, each once.
+fn distinct(texts: impl Iterator<Item = String>, most: usize) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for text in texts {
+        if found.len() == most {
+            break;
+        }
+        if !text.is_empty() && !found.contains(&text) {
+            found.push(text);
         }
     }
-    (!found.is_empty()).then(|| found.join(", "))
+    found
 }
 
 /// An absolute http or https address.

@@ -29,7 +29,7 @@ pub enum Match {
     /// The known entry with this number, otherwise than it was.
     Changed(i64),
     /// Nothing to keep: the entry says nothing at all, or only what another in the same document says; or the
-    /// document broke off in it and it was known whole.
+    /// document broke off in it, and others of the feed are known.
     Nothing,
 }
 
@@ -101,8 +101,9 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
         .zip(partners)
         .map(|((entry, fingerprint), partner)| match partner {
             _ if entry.says_nothing() || !seen.insert(entry.source_id.as_str()) => Match::Nothing,
+            // Where it breaks off, its identity may have broken off too: a whole document will tell.
+            _ if entry.is_partial() && !known.is_empty() => Match::Nothing,
             None => Match::New,
-            Some(_) if entry.is_partial() => Match::Nothing,
             Some(known) if known.fingerprint == *fingerprint && known.source_id == entry.source_id => {
                 Match::Same(known.id)
             }
@@ -327,6 +328,8 @@ mod tests {
                 fingerprint: entry.fingerprint(),
                 substance: String::new(),
                 withdrawn: false,
+                published: chrono::DateTime::UNIX_EPOCH,
+                missing_since: None,
             })
             .collect()
     }

@@ -152,6 +152,8 @@ struct Account<'a> {
 impl Tagger {
     /// The points at which a topic holds.
     pub const ENOUGH: f64 = ENOUGH;
+    /// How many bytes of a text are looked at.
+    pub const LONGEST: usize = LONGEST;
 
     /// A tagger for these topics, parents before their children.
     ///

@@ -36,6 +36,8 @@ fn known(entries: &[RawEntry]) -> Vec<KnownEntry> {
             fingerprint: entry.fingerprint(),
             substance: String::new(),
             withdrawn: false,
+            published: chrono::DateTime::UNIX_EPOCH,
+            missing_since: None,
         })
         .collect()
 }

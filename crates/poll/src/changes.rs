@@ -1,22 +1,34 @@
 //! What a reading of a feed changes: pure, from what the store knows and what the feed says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Datelike, Utc};
 use model::{EntryDraft, Feed, IncludeChoice, KnownEntry, Site, TopicMatch};
 use normalize::{Match, RawEntry, Tagger};
 use store::{ChangedEntry, NewEntry};
 
+/// How many entries that come under new identities at once make a migration.
+const BURST: u32 = 5;
+
 /// The entries to add and to rewrite.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) new: Vec<NewEntry>,
     pub(crate) changed: Vec<ChangedEntry>,
+    /// The known entries that are in the feed.
+    pub(crate) there: HashSet<i64>,
+    /// How many of them came under other identities than before.
+    pub(crate) renamed: u32,
 }
 
 impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         self.new.is_empty() && self.changed.is_empty()
+    }
+
+    /// How many known entries came under new identities, if so many did that the blog must have moved.
+    pub(crate) fn migrated(&self) -> Option<u32> {
+        Some(self.renamed).filter(|&renamed| renamed >= BURST && renamed as usize * 2 >= self.there.len())
     }
 
     /// The dates of the new entries, or of their arrival; undated back catalogue has none.
@@ -39,6 +51,9 @@ pub(crate) fn changes(
     let by_id: HashMap<i64, &KnownEntry> = known.iter().map(|entry| (entry.id, entry)).collect();
     let mut changes = Changes::default();
     for (raw, matched) in found.iter().zip(normalize::match_entries(known, found)) {
+        if let Match::Same(id) | Match::Changed(id) = matched {
+            changes.there.insert(id);
+        }
         match matched {
             Match::Same(_) | Match::Nothing => {}
             Match::New => changes.new.push(new_entry(feed, raw.finish(tagger), site, now)),
@@ -46,6 +61,7 @@ pub(crate) fn changes(
                 let Some(before) = by_id.get(&id).filter(|entry| !entry.withdrawn) else {
                     continue;
                 };
+                changes.renamed += u32::from(before.source_id != raw.source_id);
                 let draft = raw.finish(tagger);
                 changes.changed.push(ChangedEntry {
                     id,

@@ -4,22 +4,12 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use fetch::{FetchOutcome, Fetcher};
+use fetch::{FetchOutcome, Fetcher, Hop};
 use model::{EntryDraft, Validators};
 use normalize::problem::{Kind, NOT_A_FEED, UNREACHABLE};
 use normalize::{Candidate, Document, Format, Problem, Source, Tagger};
 use serde::Serialize;
 use url::Url;
-
-/// Where blogs of the usual platforms keep their feed, tried when a page names none.
-const USUAL_PLACES: [&str; 6] = [
-    "/feed/",
-    "/rss.xml",
-    "/atom.xml",
-    "/index.xml",
-    "/feed.xml",
-    "/feed.json",
-];
 
 /// How many of the feeds that a page names are tried.
 const MOST_TRIED: usize = 5;
@@ -56,13 +46,16 @@ pub struct CheckReport {
     pub problems: Vec<Problem>,
     /// In the feed's own order.
     pub entries: Vec<EntryDraft>,
+    /// The requests that were made.
+    pub hops: Vec<Hop>,
 }
 
 /// A feed that a page names.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckedCandidate {
+    /// The feed.
     #[serde(flatten)]
-    candidate: Candidate,
+    pub candidate: Candidate,
     /// Whether it is the one that was read.
     pub chosen: bool,
 }
@@ -71,6 +64,13 @@ impl CheckReport {
     /// Whether the source turned out to be, or to lead to, a feed.
     pub fn is_feed(&self) -> bool {
         self.format.is_some()
+    }
+
+    /// The report on a source that gave nothing; the message says why.
+    pub(crate) fn unreachable(source: &str, message: String) -> Self {
+        let mut report = Self::about(source);
+        report.error(&UNREACHABLE, message);
+        report
     }
 
     fn about(source: &str) -> Self {
@@ -84,6 +84,7 @@ impl CheckReport {
             candidates: Vec::new(),
             problems: Vec::new(),
             entries: Vec::new(),
+            hops: Vec::new(),
         }
     }
 
@@ -155,7 +156,13 @@ struct Checking<'a> {
 
 impl Checking<'_> {
     async fn address(&self, report: &mut CheckReport, url: &Url) {
-        match self.fetch(url).await {
+        // Some platforms keep their feeds where no page tells.
+        if let Some(feed) = normalize::feed_of_platform(url)
+            && self.feed(report, &feed).await.is_ok()
+        {
+            return;
+        }
+        match self.fetch(report, url).await {
             Ok(page) => {
                 report.url = Some(page.url.to_string());
                 self.bytes(report, &page.bytes, page.content_type.as_deref(), Some(&page.url))
@@ -211,8 +218,7 @@ impl Checking<'_> {
     /// Looks where the usual platforms keep their feed.
     async fn usual_places(&self, report: &mut CheckReport, page: &Url) {
         let said = std::mem::take(&mut report.problems);
-        for place in USUAL_PLACES {
-            let Ok(url) = page.join(place) else { continue };
+        for url in normalize::usual_places(page) {
             if self.feed(report, &url).await.is_ok() {
                 return;
             }
@@ -221,7 +227,7 @@ impl Checking<'_> {
     }
 
     async fn feed(&self, report: &mut CheckReport, url: &Url) -> Result<(), String> {
-        let page = self.fetch(url).await?;
+        let page = self.fetch(report, url).await?;
         let document = self
             .read(&page.bytes, page.content_type.as_deref(), Some(&page.url))
             .map_err(|error| error.to_string())?;
@@ -230,8 +236,9 @@ impl Checking<'_> {
         Ok(())
     }
 
-    async fn fetch(&self, url: &Url) -> Result<Page, String> {
+    async fn fetch(&self, report: &mut CheckReport, url: &Url) -> Result<Page, String> {
         let fetch = self.fetcher.fetch(url, &Validators::default(), self.now).await;
+        report.hops.extend(fetch.hops);
         match fetch.outcome {
             FetchOutcome::Modified(body) => Ok(Page {
                 url: fetch.final_url,

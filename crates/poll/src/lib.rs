@@ -12,8 +12,11 @@ mod check;
 mod closing;
 mod cron_line;
 mod daemon;
+mod deletions;
 mod error;
 mod hints;
+mod hub;
+mod looker;
 #[cfg(test)]
 mod month;
 mod moves;
@@ -22,6 +25,7 @@ mod poller;
 mod retag;
 mod round;
 mod schedule;
+mod troubles;
 mod websub;
 
 pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
@@ -30,6 +34,7 @@ pub use cron_line::CronLine;
 pub use daemon::run;
 pub use error::PollError;
 pub use hints::Hints;
+pub use looker::{Busy, LookError, Looker, Proof, Wanted};
 pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 pub use network::{Network, Witness};
 pub use poller::{Poller, PollerSettings, Selection};

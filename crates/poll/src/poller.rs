@@ -13,11 +13,15 @@ use twox_hash::XxHash3_128;
 use url::Url;
 
 use crate::changes::{Changes, changes};
+use crate::deletions::{Missing, missing};
 use crate::hints::Hints;
 use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
 use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
+
+/// How long one feed may keep a reader busy. A large one takes a second.
+const TIME_TO_READ: Duration = Duration::from_secs(60);
 
 /// Which feeds to poll.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +46,7 @@ pub struct Poller {
     schedule: CronLine,
     pub(crate) concurrency: usize,
     pub(crate) per_host: usize,
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
 }
 
 /// What a [`Poller`] needs to be told beside where things are.
@@ -78,14 +82,26 @@ impl Poller {
             schedule: settings.schedule,
             concurrency: settings.concurrency,
             per_host: settings.per_host,
-            reading: Semaphore::new(cores),
+            reading: Arc::new(Semaphore::new(cores)),
         }
     }
 
     /// The rules by which posts get their topics.
-    pub(crate) fn tagger(&self) -> Arc<Tagger> {
+    pub(crate) fn tagger(&self) -> &Arc<Tagger> {
         let make = || Arc::new(Tagger::new(&self.site.topics));
-        Arc::clone(self.tagger.get_or_init(make))
+        self.tagger.get_or_init(make)
+    }
+
+    /// What asks.
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
+    /// Adds requests that belong to no poll to the ledger of their hosts.
+    pub(crate) async fn note(&self, hops: &[Hop]) {
+        if let Err(error) = self.store.note_requests(self.now(), &requests(hops)).await {
+            tracing::warn!(%error, "the ledger of what we ask of hosts lacks some requests");
+        }
     }
 
     /// When the schedule next wakes the poller.
@@ -169,9 +185,16 @@ impl Poller {
                         poll.record.hub = hub_news(&poll.feed, named);
                     }
                     poll.unchanged(validators, max_age);
+                    self.look_for_deleted(&poll.feed, &mut poll.record).await;
                 } else {
                     match self.read(&poll.feed, body, &fetch.final_url, now).await {
-                        Ok(read) => poll.read(read, hash, validators, max_age),
+                        Ok(read) => {
+                            let complete = read.complete;
+                            poll.read(read, hash, validators, max_age);
+                            if complete {
+                                self.look_for_deleted(&poll.feed, &mut poll.record).await;
+                            }
+                        }
                         Err(unread) => poll.unread(unread),
                     }
                 }
@@ -197,21 +220,28 @@ impl Poller {
         } else {
             Vec::new()
         };
-        let turn = self
-            .reading
-            .acquire()
+        let turn = Arc::clone(&self.reading)
+            .acquire_owned()
             .await
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
-        let (site, tagger) = (Arc::clone(&self.site), self.tagger());
-        let reading =
-            tokio::task::spawn_blocking(move || read(&owned, &known, &body, &url, &site, &tagger, now));
-        let mut read = reading.await.unwrap_or_else(|_| {
-            Err(Unread::because(
+        let (site, tagger) = (Arc::clone(&self.site), Arc::clone(self.tagger()));
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = read(&owned, &known, &body, &url, &site, &tagger, now);
+            drop(turn);
+            read
+        });
+        // What has begun cannot be stopped. It keeps its turn until it ends, and the poll ends without it.
+        let mut read = match tokio::time::timeout(TIME_TO_READ, reading).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(_)) => Err(Unread::because(
                 "the feed made our reader stop; we have kept what we had of it",
-            ))
-        })?;
-        drop(turn);
+            )),
+            Err(_) => Err(Unread::because(format!(
+                "the feed was not read within {} seconds; keep the last 20 to 50 posts in it",
+                TIME_TO_READ.as_secs()
+            ))),
+        }?;
         if !read.changes.new.is_empty() {
             let mut dates: Vec<DateTime<Utc>> = read.changes.dates().collect();
             if is_known {
@@ -235,6 +265,10 @@ struct Read {
     written: Option<Written>,
     /// Why nothing of it may be taken.
     held: Option<String>,
+    /// What is known and not there, as far as that says anything.
+    missing: Missing,
+    /// Whether the document is all there.
+    complete: bool,
 }
 
 /// Why a body could not be read.
@@ -297,7 +331,15 @@ fn read(
         .held
         .clone()
         .or_else(|| suspicion(feed, known.len(), &document, &changes, now));
+    let complete = !document.is_truncated() && held.is_none();
+    let missing = if complete {
+        missing(known, &changes.there)
+    } else {
+        Missing::default()
+    };
     Ok(Read {
+        missing,
+        complete,
         hints: Hints::of(document.ttl, &document.cadence),
         hub: hub_topic(body.links.as_deref(), document.hub, document.itself, url),
         changes,
@@ -401,6 +443,9 @@ impl PollInHand {
             hub: HubNews::None,
             new: Vec::new(),
             changed: Vec::new(),
+            migrated: None,
+            missing: Vec::new(),
+            found_again: Vec::new(),
         };
         Self {
             feed,
@@ -474,8 +519,11 @@ impl PollInHand {
         let newest = read.changes.new.iter().map(|entry| entry.released_at).max();
         state.last_entry_at = state.last_entry_at.max(newest);
         self.answered(outcome, validators, max_age);
+        self.record.migrated = read.changes.migrated();
         self.record.new = read.changes.new;
         self.record.changed = read.changes.changed;
+        self.record.missing = read.missing.suspected;
+        self.record.found_again = read.missing.cleared;
     }
 
     /// A good answer ends whatever was wrong, and says where the feed lies.

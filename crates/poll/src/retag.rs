@@ -100,7 +100,7 @@ async fn take_over(poller: &Poller, stop: &watch::Receiver<bool>) -> Result<(), 
         return Ok(());
     }
     let tagger = poller.tagger();
-    let tag = |post: &StoredPost, decisions: &Decisions| retagged(&tagger, &poller.site, post, decisions);
+    let tag = |post: &StoredPost, decisions: &Decisions| retagged(tagger, &poller.site, post, decisions);
     let (mut changed_posts, mut told) = (0, 0);
     while !*stop.borrow() {
         let now: DateTime<Utc> = poller.clock.now();

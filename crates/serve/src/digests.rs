@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use export::{Digest, DigestView, FeedInfo, json};
+use export::{Digest, DigestView, Edition, FeedInfo, json};
 use model::{Entry, Member, MemberKind, Site, Week, start_of_day};
 use serde::Serialize;
 use store::{Issue, IssueFormat, RevisionLookup};
@@ -18,7 +18,7 @@ use crate::issues::{closed_digest, digest_of_week, settle_issue, settle_issues};
 use crate::pages;
 
 /// The parameters of a digest.
-pub(crate) const PARAMETERS: &[&str] = &["topic", "max_per_member", "layout"];
+pub(crate) const PARAMETERS: &[&str] = &["topic", "max_per_member", "layout", "edited"];
 
 /// The parameter of the list of issues: a day whose week is wanted.
 pub(crate) const ISSUES_PARAMETERS: &[&str] = &["day"];
@@ -128,11 +128,18 @@ pub(crate) async fn week(asked: Asked) -> Made {
         )
     })?;
     let view = read_view(&asked)?;
+    let edited = wants_edited(&asked)?;
     if name == LATEST {
-        return latest(&asked, form, view).await;
+        return latest(&asked, form, view, edited).await;
     }
     if let Some((first, last)) = name.split_once("..") {
         let (first, last) = (read_week(&asked, name, first)?, read_week(&asked, name, last)?);
+        if edited {
+            return Err(Failure::parameter(
+                "edited",
+                "goes with one week; joined weeks are as they were closed",
+            ));
+        }
         return joined(&asked, first, last, form, view).await;
     }
     let week = read_week(&asked, name, name)?;
@@ -143,9 +150,10 @@ pub(crate) async fn week(asked: Asked) -> Made {
     }
     settle_issue(asked.store(), &asked.site, week, now).await?;
     if let Some(issue) = asked.store().issue(week).await? {
-        return closed(&asked, &issue, form, view).await;
+        return closed(&asked, &issue, form, view, edited).await;
     }
-    let digest = digest_of_week(
+    let edition = published_edition(&asked, week, edited).await?;
+    let mut digest = digest_of_week(
         asked.store(),
         &asked.site,
         week,
@@ -153,6 +161,9 @@ pub(crate) async fn week(asked: Asked) -> Made {
         &*state.app.next_digest_close,
     )
     .await?;
+    if let Some(edition) = &edition {
+        digest = digest.edited(edition);
+    }
     let document = form.write(&asked, &digest, view).await?;
     // Who was not heard depends on the polls, which are no change to what readers see.
     let polled = asked.store().last_poll_at().await?;
@@ -166,14 +177,18 @@ pub(crate) async fn week(asked: Asked) -> Made {
 }
 
 /// A closed week: the bytes of its latest revision, or a view of them.
-async fn closed(asked: &Asked, issue: &Issue, form: Form, view: DigestView) -> Made {
+async fn closed(asked: &Asked, issue: &Issue, form: Form, view: DigestView, edited: bool) -> Made {
     if let Some(format) = form.stored()
         && view.is_whole()
+        && !edited
     {
         return revision(asked, issue, issue.revision, form, format).await;
     }
     let digest = closed_digest(asked.store(), &asked.site, issue.week, asked.state.now()).await?;
-    let digest = digest.ok_or_else(|| Failure::Internal(format!("the issue {} is gone", issue.week)))?;
+    let mut digest = digest.ok_or_else(|| Failure::Internal(format!("the issue {} is gone", issue.week)))?;
+    if let Some(edition) = published_edition(asked, issue.week, edited).await? {
+        digest = digest.edited(&edition);
+    }
     Ok(form.write(asked, &digest, view).await?.revalidated())
 }
 
@@ -193,7 +208,7 @@ async fn revision(asked: &Asked, issue: &Issue, number: u32, form: Form, format:
 }
 
 /// `/digest/latest.json`: the last closed issue itself. While none is closed it says when the first will be.
-async fn latest(asked: &Asked, form: Form, view: DigestView) -> Made {
+async fn latest(asked: &Asked, form: Form, view: DigestView, edited: bool) -> Made {
     let now = asked.state.now();
     settle_issues(asked.store(), &asked.site, now).await?;
     if let Some(issue) = asked.store().issues(1).await?.first() {
@@ -203,7 +218,7 @@ async fn latest(asked: &Asked, form: Form, view: DigestView) -> Made {
             form.extension(),
             asked.parameters.query()
         );
-        return Ok(closed(asked, issue, form, view).await?.located(path));
+        return Ok(closed(asked, issue, form, view, edited).await?.located(path));
     }
     let zone = asked.site.timezone;
     let next = &asked.state.app.next_digest_close;
@@ -212,6 +227,28 @@ async fn latest(asked: &Asked, form: Form, view: DigestView) -> Made {
     // A closing that is overdue happens at the next one at the latest.
     let at = if closes > now { Some(closes) } else { next(now) };
     Err(Failure::NotYet(at))
+}
+
+fn wants_edited(asked: &Asked) -> Result<bool, Failure> {
+    let edited = asked.parameters.read_as("edited", |text| match text {
+        "1" => Ok(true),
+        _ => Err("must be 1 or left out"),
+    })?;
+    Ok(edited.unwrap_or(false))
+}
+
+/// What an editor published of the week, where that is asked for.
+async fn published_edition(asked: &Asked, week: Week, edited: bool) -> Result<Option<Edition>, Failure> {
+    if !edited {
+        return Ok(None);
+    }
+    let stored = asked.store().edition(week).await?;
+    let published = stored.and_then(|stored| stored.published).ok_or_else(|| {
+        Failure::not_found(format!(
+            "No edited version of {week} is published; without edited=1 the digest itself is here."
+        ))
+    })?;
+    pages::admin::edition(&published).map(Some)
 }
 
 /// Several closed weeks as one.

@@ -268,3 +268,111 @@ async fn what_is_withdrawn_is_in_nothing_that_is_given_out() {
     );
     assert!(client.get("/digest").await.text().contains("(corrected)"));
 }
+
+async fn edit(client: &Client, cookie: &str, body: &'static str) -> crate::testing::Answer {
+    client
+        .submit("/admin/digest/2026-W48", body, &[("cookie", cookie)])
+        .await
+}
+
+#[tokio::test]
+async fn an_editors_hand_is_private_until_published_and_follows_revisions() {
+    let client = with_an_issue().await;
+    let signed_in = client.submit("/admin/sign-in", "token=editors-token", &[]).await;
+    let cookie = signed_in
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let untouched = client.get("/digest/2026-W48.json").await;
+    let form = client
+        .send("GET", "/admin/digest/2026-W48", &[("cookie", &cookie)])
+        .await;
+    assert!(form.text().contains("name=\"pin-0000f101\"") && form.text().contains("Post number 102"));
+
+    let mistaken = edit(
+        &client,
+        &cookie,
+        "place-0000f101=first&link-0=javascript:alert(1)&do=save",
+    )
+    .await;
+    assert_eq!(mistaken.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for field in ["#place-0000f101", "#link-0", "#link-title-0"] {
+        assert!(mistaken.text().contains(field), "{field}");
+    }
+    let saved = edit(
+        &client,
+        &cookie,
+        "number=7&introduction=Dear+%3Ceditors%3E&pin-0000f102=yes&note-0000f102=Read+it&out-000000fh=An+advertisement&\
+         note-0000f101=Their+secret&link-0=https%3A%2F%2Felsewhere.example%2F&link-title-0=A+report&do=save",
+    )
+    .await;
+    assert_eq!(saved.header("location"), "/admin/digest/2026-W48?done=saved");
+    assert_eq!(
+        client.get("/digest/2026-W48.json?edited=1").await.status,
+        StatusCode::NOT_FOUND
+    );
+    // Another editor, who did not see what was saved, does not undo it.
+    let stale = edit(&client, &cookie, "number=8&do=publish").await;
+    assert_eq!(stale.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(stale.text().contains("Somebody else saved this week"));
+
+    let week = week("2026-W48");
+    let stored = client.store.edition(week).await.unwrap().unwrap();
+    let decision = store::Decision {
+        by: "ed",
+        why: None,
+        at: at(CLOSED_AT) + TimeDelta::minutes(9),
+    };
+    let seen = Some(stored.changed_at);
+    let publish = store::Publish::Now;
+    assert!(
+        client
+            .store
+            .save_edition(week, &stored.draft, seen, publish, &decision)
+            .await
+            .unwrap()
+    );
+    client.clock.set(at(CLOSED_AT) + TimeDelta::minutes(10));
+    let edited = client.get("/digest/2026-W48.json?edited=1").await;
+    let document = edited.json();
+    assert_eq!(document["entries"][0]["key"], "0000f102");
+    assert_eq!(document["edition"]["number"], "7");
+    assert_eq!(document["edition"]["left_out"][0]["reason"], "An advertisement");
+    assert_ne!(edited.header("etag"), untouched.header("etag"));
+    let still = client.get("/digest/2026-W48.json").await;
+    assert_eq!(
+        (&still.body, still.header("etag")),
+        (&untouched.body, untouched.header("etag"))
+    );
+    for kind in ["", ".md", ".html"] {
+        let answer = client.get(&format!("/digest/2026-W48{kind}?edited=1")).await;
+        assert_eq!(answer.header("cache-control"), "no-cache");
+        let text = answer.text();
+        assert!(
+            text.contains("An advertisement") && text.contains("Read it") && text.contains("A report"),
+            "{text}"
+        );
+        assert!(!text.contains("<editors>"), "{text}");
+    }
+    assert!(client.get("/digest/2026-W48").await.text().contains("?edited=1"));
+    assert_eq!(
+        client.get("/digest/2026-W48.json?edited=yes").await.status,
+        StatusCode::BAD_REQUEST
+    );
+
+    let keys = ["0000f101"];
+    let decision = store::Decision {
+        at: at(CLOSED_AT) + TimeDelta::hours(1),
+        ..decision
+    };
+    client
+        .store
+        .withdraw_entries(&keys, store::Cause::Author, &decision)
+        .await
+        .unwrap();
+    let after = client.get("/digest/2026-W48.md?edited=1").await;
+    assert!(!after.text().contains("number 101") && !after.text().contains("Their secret"));
+    assert!(after.text().contains("one post was withdrawn"));
+}

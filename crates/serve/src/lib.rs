@@ -5,10 +5,14 @@
 //! all of them. To add an address: one line in `routes`, and a function in the file of its noun.
 //!
 //! Nothing here knows SQL or a feed format or asks the network for anything, and no page needs JavaScript, sets a
-//! cookie or loads anything from elsewhere but the posts' own pictures.
+//! cookie (`/admin` aside) or loads anything from elsewhere but the posts' own pictures.
 
+mod admin;
+#[cfg(test)]
+mod admin_tests;
 mod app;
 mod asked;
+mod blog_address;
 mod cache;
 mod caller;
 mod connections;
@@ -21,7 +25,6 @@ mod failure;
 mod feed_tests;
 mod feeds;
 mod fixed;
-#[allow(dead_code, reason = "the first forms are on their way")]
 mod form;
 #[cfg(test)]
 mod form_tests;
@@ -30,22 +33,32 @@ mod health;
 mod issue_tests;
 mod issues;
 mod links;
+#[cfg(test)]
+mod manage_tests;
 mod metrics;
 mod negotiate;
+mod notices;
+mod openapi;
 mod pages;
 mod parameters;
-#[allow(dead_code, reason = "the first forms are on their way")]
+#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod private;
+#[cfg(test)]
+mod register_tests;
 mod routes;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "the first forms are on their way")]
+#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
+#[cfg(test)]
+mod topic_tests;
+mod troubles;
 mod websub;
 
-pub use app::{App, DueAt, NextDigestClose, router};
+pub use admin::{Admin, Role};
+pub use app::{App, DueAt, NextDigestClose, Retag};
 pub use connections::serve;
 pub use examples::{ExampleDocument, serve_examples};
 pub use issues::{NextClosing, close_issue, digest_of_week, settle_issues};

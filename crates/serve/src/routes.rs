@@ -6,9 +6,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 
+use crate::admin::Role;
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
-use crate::{digests, entries_json, feeds, fixed, health, metrics, pages, websub};
+use crate::private::{posted, private};
+use crate::{admin, digests, entries_json, feeds, fixed, health, metrics, openapi, pages, troubles, websub};
 
 const NONE: &[&str] = &[];
 
@@ -17,6 +19,36 @@ pub(crate) fn of_a_fetcher() -> Router<Arc<State>> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/metrics", get(metrics::metrics))
+}
+
+/// Where bloggers join, and what is theirs alone.
+fn of_members() -> Router<Arc<State>> {
+    Router::new()
+        .route(
+            "/register",
+            private(pages::REGISTER_PARAMETERS, pages::register)
+                .merge(posted(NONE, pages::take_registration)),
+        )
+        .route(
+            "/manage/{token}",
+            private(pages::MANAGE_PARAMETERS, pages::manage)
+                .merge(posted(pages::MANAGE_PARAMETERS, pages::take_manage)),
+        )
+        .route("/manage/{token}/data.json", private(NONE, pages::manage_data))
+        .route(
+            "/manage/{token}/posts/{key}",
+            private(NONE, pages::manage_post).merge(posted(NONE, pages::take_manage_post)),
+        )
+        .route(
+            "/confirm/{code}",
+            private(NONE, pages::confirm).merge(posted(NONE, pages::confirmed)),
+        )
+        .route(
+            "/unsubscribe/{code}",
+            private(NONE, pages::unsubscribe).merge(posted(NONE, pages::unsubscribed)),
+        )
+        .route("/members/{slug}/health.atom", fresh(NONE, troubles::health_feed))
+        .route("/members/{slug}/badge.svg", kept(NONE, troubles::badge))
 }
 
 /// What a process answers that serves the site.
@@ -51,13 +83,16 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/fetching", fresh(NONE, pages::fetching))
         .route("/schemas/digest-1.json", kept(NONE, fixed::digest_schema))
         .route("/schemas/entries-1.json", kept(NONE, fixed::entries_schema))
+        .route("/openapi.json", kept(NONE, openapi::openapi))
         .route("/robots.txt", kept(NONE, fixed::robots))
         .route("/.well-known/security.txt", fresh(NONE, fixed::security))
         .route("/favicon.svg", kept(NONE, fixed::favicon))
         .route(fixed::style_path(), kept(NONE, fixed::style))
         .route(fixed::feed_style_path(), kept(NONE, fixed::feed_style))
         .route("/readyz", get(health::ready))
+        .merge(behind_the_scenes())
         .merge(websub::callbacks())
+        .merge(of_members())
         .merge(of_a_fetcher());
     for format in Format::ALL {
         let extension = format.extension();
@@ -88,4 +123,41 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
             );
     }
     routes
+}
+
+/// What moderators and editors see.
+fn behind_the_scenes() -> Router<Arc<State>> {
+    use pages::admin as at;
+    let moderator = Role::Moderator;
+    Router::new()
+        .route("/admin", admin::page(Role::Editor, NONE, at::front))
+        .route("/admin/sign-in", posted(NONE, admin::sign_in))
+        .route("/admin/sign-out", posted(NONE, admin::sign_out))
+        .route(
+            "/admin/digest/{week}",
+            admin::page(Role::Editor, at::DONE, at::digest).merge(admin::form(Role::Editor, at::save_digest)),
+        )
+        .route("/admin/feeds", admin::page(moderator, at::LIST, at::feeds))
+        .route("/admin/feeds/{slug}", admin::form(moderator, at::decide_feed))
+        .route(
+            "/admin/members/{slug}",
+            admin::page(moderator, at::DONE, at::member).merge(admin::form(moderator, at::decide_member)),
+        )
+        .route("/admin/entry", admin::page(moderator, at::FIND, at::find))
+        .route(
+            "/admin/entries/{key}",
+            admin::page(moderator, at::DONE, at::entry).merge(admin::form(moderator, at::decide_entry)),
+        )
+        .route("/admin/reports", admin::page(moderator, at::DONE, at::reports))
+        .route(
+            "/admin/reports/{reference}",
+            admin::form(moderator, at::answer_report),
+        )
+        .route("/admin/disputes", admin::page(moderator, at::DONE, at::disputes))
+        .route(
+            "/admin/disputes/{key}",
+            admin::form(moderator, at::settle_dispute),
+        )
+        .route("/admin/left-out", admin::page(moderator, NONE, at::left_out))
+        .route("/admin/audit", admin::page(moderator, at::AUDIT, at::audit))
 }

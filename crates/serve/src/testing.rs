@@ -8,17 +8,20 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use fetch::{FetchConfig, Fetcher};
 use http_body_util::BodyExt;
 use model::{
     ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
-use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Store};
+use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
+use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Retagged, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
 
-use crate::{App, router};
+use crate::app::{State, assemble};
+use crate::{Admin, App};
 
 pub(crate) const NOW: &str = "2026-11-23T09:00:00Z";
 
@@ -207,11 +210,45 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
         hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
+        missing: Vec::new(),
+        found_again: Vec::new(),
+        migrated: None,
     }
+}
+
+/// Looks at blogs on loopback.
+fn looker(store: &Store, clock: &Arc<FixedClock>) -> Arc<Looker> {
+    let fetcher = Fetcher::new(FetchConfig {
+        user_agent: "Voice in a test".to_owned(),
+        timeout: Duration::from_secs(10),
+        max_body_bytes: 1 << 20,
+        concurrency: 8,
+        per_host: 8,
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+    })
+    .unwrap();
+    let settings = PollerSettings {
+        intervals: Intervals {
+            min: Duration::from_mins(30),
+            max: Duration::from_hours(24),
+        },
+        schedule: CronLine::parse("0 */5 * * * *", chrono_tz::UTC).unwrap(),
+        concurrency: 8,
+        per_host: 8,
+    };
+    let poller = Poller::new(
+        store.clone(),
+        fetcher,
+        Arc::clone(clock) as _,
+        Arc::new(site()),
+        settings,
+    );
+    Arc::new(Looker::new(watch::channel(Arc::new(poller)).1))
 }
 
 /// The Voice as a client sees it.
 pub(crate) struct Client {
+    pub(crate) state: Arc<State>,
     router: Router,
     pub(crate) app: App,
     pub(crate) clock: Arc<FixedClock>,
@@ -228,11 +265,19 @@ impl Client {
         let clock = Arc::new(FixedClock::at(at(NOW)));
         let (sender, receiver) = watch::channel(Arc::new(site()));
         let app = App {
+            looker: looker(&store, &clock),
+            sends_mail: true,
             site: receiver,
             store,
             clock: Arc::clone(&clock) as Arc<_>,
             poll_stale_after: Duration::from_hours(1),
             trusted_proxies: Vec::new(),
+            // The rules of these tests find nothing.
+            retag: Arc::new(|_, post, decisions| Retagged {
+                topics: decisions.apply(Vec::new()),
+                shown: post.shown,
+            }),
+            admins: Admin::list("mo:moderator:moderators-token,ed:editor:editors-token").unwrap(),
             serves_readers: true,
             due: Arc::new(|now| Due {
                 now,
@@ -260,8 +305,10 @@ impl Client {
 
     /// As [`Self::of`], of an application that was changed.
     pub(crate) fn with(app: App) -> Self {
+        let (state, router) = assemble(app.clone());
         Self {
-            router: router(app.clone()),
+            state,
+            router,
             clock: Arc::new(FixedClock::at(at(NOW))),
             site: watch::channel(Arc::new(site())).0,
             store: app.store.clone(),
@@ -274,18 +321,46 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(Body::empty()).unwrap())
-            .await
-            .unwrap();
+        self.answer(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        // As `connections` does it.
+        let response = match self.state.again(&request) {
+            Some(response) => response,
+            None => self.router.clone().oneshot(request).await.unwrap(),
+        };
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
         }
+    }
+
+    /// Sends a form.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin");
+        self.answer(request.body(Body::from(form)).unwrap()).await
+    }
+
+    /// Sends a form with these headers.
+    pub(crate) async fn submit(&self, path: &str, body: &'static str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.answer(request.body(Body::from(body)).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -40,18 +40,19 @@ pub(crate) async fn settle<'r>(
 ) -> Result<(), StoreError> {
     for record in records {
         if let Some(url) = &record.new_url {
-            settle_one(transaction, record.feed_id, url, record.at).await?;
+            move_to(transaction, record.feed_id, url, record.at).await?;
         }
     }
     Ok(())
 }
 
-async fn settle_one(
+/// Moves a feed, unless another lies at that address; tells whether it moved.
+pub(crate) async fn move_to(
     transaction: &mut Transaction,
     feed_id: i64,
     url: &Url,
     at: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let is_anothers: bool = Sql::new(IS_ANOTHERS)
         .bind(feed_id)
         .bind(url.as_str())
@@ -59,7 +60,7 @@ async fn settle_one(
         .fetch_value("feeds", &mut *transaction)
         .await?;
     if is_anothers {
-        return Ok(());
+        return Ok(false);
     }
     let row = Sql::new(BEFORE)
         .bind(feed_id)
@@ -77,7 +78,7 @@ async fn settle_one(
         .bind(millis(at))
         .execute(&mut *transaction)
         .await?;
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use model::{Member, TopicMatch};
 
+use crate::audit::{self, Decision, MEMBER};
 use crate::changes::NextRevision;
 use crate::rows::{Fields, millis};
 use crate::sql::Sql;
@@ -95,6 +96,13 @@ impl Store {
             .bind(millis(now))
             .execute(&mut transaction)
             .await?;
+        let said = Decision {
+            by: MEMBER,
+            why: None,
+            at: now,
+        };
+        let action = format!("dispute topic {topic}");
+        audit::write(&mut transaction, &said, &action, key).await?;
         // The entry's page says that its author disagrees.
         let mut revision = NextRevision::begin(&mut transaction, now).await?;
         revision.visible = true;
@@ -109,14 +117,16 @@ impl Store {
         &self,
         key: &str,
         topic: &str,
-        now: DateTime<Utc>,
+        decision: Decision<'_>,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let settle = Sql::new(SETTLE).bind(key).bind(topic);
         if settle.fetch_optional(&mut transaction).await?.is_none() {
             return Ok(false);
         }
-        let mut revision = NextRevision::begin(&mut transaction, now).await?;
+        let action = format!("leave topic {topic}");
+        audit::write(&mut transaction, &decision, &action, key).await?;
+        let mut revision = NextRevision::begin(&mut transaction, decision.at).await?;
         revision.visible = true;
         revision.finish(&mut transaction).await?;
         transaction.commit().await?;
@@ -228,12 +238,22 @@ mod tests {
         };
         let decision = [("data".to_owned(), TopicDecision::Holds(true))];
         store
-            .decide_topics(&key, &decision, "mo", minutes(2), &rules)
+            .decide_topics(&key, &decision, testing::by_mo(minutes(2)), &rules)
             .await
             .unwrap();
         assert_eq!(store.disputes().await.unwrap().len(), 1);
-        assert!(store.settle_dispute(&key, "tea", minutes(3)).await.unwrap());
-        assert!(!store.settle_dispute(&key, "tea", minutes(3)).await.unwrap());
+        assert!(
+            store
+                .settle_dispute(&key, "tea", testing::by_mo(minutes(3)))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !store
+                .settle_dispute(&key, "tea", testing::by_mo(minutes(3)))
+                .await
+                .unwrap()
+        );
         assert_eq!(store.disputes().await.unwrap(), []);
     }
 

@@ -14,7 +14,7 @@ use crate::labels::{Label, labels_of};
 use crate::links::{self, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
-use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, json, millis};
+use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, instant, json, millis};
 use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
@@ -33,7 +33,8 @@ const KEY_LEN: usize = 32;
 /// One row for a whole feed: the driver hands each row over between threads, which costs more than the row.
 const KNOWN: &str = "SELECT string_agg(
         id || '\u{1f}' || source_id || '\u{1f}' || COALESCE(link_key, '') || '\u{1f}' || fingerprint || '\u{1f}'
-            || substance || '\u{1f}' || CASE WHEN withdrawn_at IS NULL THEN '' ELSE 'withdrawn' END,
+            || substance || '\u{1f}' || CASE WHEN withdrawn_at IS NULL THEN '' ELSE 'withdrawn' END || '\u{1f}'
+            || published_at || '\u{1f}' || COALESCE(CAST(missing_since_at AS TEXT), ''),
         '\u{1e}' ORDER BY id)
     FROM entries WHERE feed_id = $1";
 
@@ -47,6 +48,7 @@ const BY_KEY: &str = concat!(
     entry_joins!(),
     " AND e.key = $1"
 );
+const BY_LINK: &str = "SELECT key FROM entries WHERE shown = TRUE AND link_key = $1 ORDER BY id LIMIT 1";
 const EVER_SHOWN: &str = "SELECT arrival IS NOT NULL FROM entries WHERE id = $1";
 
 const KEY_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE key = $1)";
@@ -91,6 +93,18 @@ impl Store {
         rows.iter().map(|row| Fields::of("entries", row).at()).collect()
     }
 
+    /// The key of the shown entry whose original is at this address.
+    pub async fn key_of_link(&self, url: &str) -> Result<Option<String>, StoreError> {
+        let Ok(url) = url::Url::parse(url) else {
+            return Ok(None);
+        };
+        let row = Sql::new(BY_LINK)
+            .bind(model::link_key(&url))
+            .fetch_optional(self.readers())
+            .await?;
+        row.map(|row| Fields::of("entries", &row).take()).transpose()
+    }
+
     /// What stands under a key. An entry that readers never saw is unknown.
     pub async fn entry(&self, key: &str) -> Result<EntryLookup, StoreError> {
         let Some(row) = Sql::new(BY_KEY).bind(key).fetch_optional(self.readers()).await? else {
@@ -126,6 +140,11 @@ fn known_entry(fields: &str) -> Option<KnownEntry> {
         fingerprint: fields.next()?,
         substance: fields.next()?,
         withdrawn: !fields.next()?.is_empty(),
+        published: instant(fields.next()?.parse().ok()?)?,
+        missing_since: match fields.next()?.as_str() {
+            "" => None,
+            since => Some(instant(since.parse().ok()?)?),
+        },
     };
     fields.next().is_none().then_some(known)
 }
@@ -554,6 +573,8 @@ mod tests {
             fingerprint: draft.fingerprint,
             substance: draft.substance,
             withdrawn: false,
+            published: minutes(-60),
+            missing_since: None,
         };
         assert_eq!(known, [same]);
         assert_eq!(store.entry("nobodyhasthis").await.unwrap(), EntryLookup::Unknown);

@@ -216,7 +216,7 @@ mod tests {
         };
         let decision = [("data".to_owned(), TopicDecision::Holds(false))];
         store
-            .decide_topics(&key, &decision, "mo", minutes(1), &none)
+            .decide_topics(&key, &decision, testing::by_mo(minutes(1)), &none)
             .await
             .unwrap();
         let left_out = store.left_out(Some("ben"), 1).await.unwrap();

@@ -25,12 +25,14 @@ mod db;
 mod decisions;
 mod disputes;
 mod dump;
+mod editions;
 mod edits;
 mod entries;
 mod error;
 mod feeds;
 mod hosts;
 mod issues;
+mod known;
 mod labels;
 mod leases;
 mod left_out;
@@ -38,6 +40,10 @@ mod links;
 mod members;
 mod membership;
 mod merge;
+mod missing;
+mod notices;
+mod own_posts;
+mod pings;
 mod polls;
 mod postgres;
 mod query;
@@ -57,6 +63,7 @@ mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod tombstones;
+mod topic_pages;
 mod topics;
 mod vitals;
 mod withdrawal;
@@ -68,6 +75,7 @@ pub use closing::{Closing, Correcting, NewRevision};
 pub use db::Store;
 pub use decisions::Decided;
 pub use disputes::{Dispute, Disputed};
+pub use editions::{Publish, StoredEdition};
 pub use error::StoreError;
 pub use feeds::Due;
 pub use hosts::HostUse;
@@ -78,6 +86,10 @@ pub use links::{Conversation, Voiced};
 pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
+pub use missing::Overdue;
+pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
+pub use own_posts::{OwnPost, Verdict};
+pub use pings::{Ping, Touched};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,
@@ -91,6 +103,7 @@ pub use secrets::Secret;
 pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
+pub use topic_pages::Writer;
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
 pub use withdrawal::{Place, Receipt};

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use model::{FeedStatus, PollOutcome};
 use url::Url;
 
+use crate::audit::{self, Decision, SOURCE};
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::edits;
@@ -16,7 +17,7 @@ use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
-use crate::{aliases, hosts, labels, leases, stories, subscriptions};
+use crate::{aliases, hosts, labels, leases, missing, stories, subscriptions};
 
 /// Records of one statement at most.
 const ROWS: usize = 64;
@@ -58,6 +59,8 @@ const UPDATE_MEMBERS: &str = ") UPDATE members SET url = v.site_url FROM v
 const NEW_COUNTS: &str = "WITH v (feed_id, added) AS (";
 const ADD_COUNTS: &str =
     ") UPDATE feeds SET entries = feeds.entries + v.added FROM v WHERE feeds.id = v.feed_id";
+
+const SLUG: &str = "SELECT slug FROM feeds WHERE id = $1";
 
 const ADD_POLLS: &str =
     "INSERT INTO polls (feed_id, number, polled_at, outcome, http_status, duration_ms, body_bytes,
@@ -103,6 +106,10 @@ impl Store {
                 .bind(millis(at))
                 .execute(&mut *transaction)
                 .await?;
+        }
+        for accepted in &accepted {
+            missing::note(transaction, accepted.record).await?;
+            note_migration(transaction, accepted.record).await?;
         }
         remember(transaction, &accepted).await?;
         // Whether the polls are accepted or not: the hosts were asked.
@@ -269,6 +276,24 @@ async fn update_members(
         }
     }
     touch_members(transaction, &moved, revision).await
+}
+
+/// One line in the log of decisions for a blog that moved, for nothing of it shows elsewhere.
+async fn note_migration(transaction: &mut Transaction, record: &PollRecord) -> Result<(), StoreError> {
+    let Some(entries) = record.migrated else {
+        return Ok(());
+    };
+    let slug: String = Sql::new(SLUG)
+        .bind(record.feed_id)
+        .fetch_value("feeds", &mut *transaction)
+        .await?;
+    let why = format!("{entries} known posts came under new identities at once; readers see no change");
+    let decision = Decision {
+        by: SOURCE,
+        why: Some(&why),
+        at: record.at,
+    };
+    audit::write(transaction, &decision, "migrate feed", &slug).await
 }
 
 /// Adds the polls to their feeds' histories and now and then forgets the oldest.

@@ -77,6 +77,16 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "topic disputes",
         include_str!("../../../migrations/postgres/0011_topic_disputes.sql"),
     ),
+    (
+        12,
+        "missing",
+        include_str!("../../../migrations/postgres/0012_missing.sql"),
+    ),
+    (
+        13,
+        "notices",
+        include_str!("../../../migrations/postgres/0013_notices.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.

@@ -15,7 +15,7 @@ pub struct PollRecord {
     pub feed_version: i64,
     /// Who polled it; while another fetcher holds a lease on the feed, the poll is refused.
     pub fetcher: i64,
-    /// When the answer had arrived.
+    /// When it is recorded: what it brings arrived then.
     pub at: DateTime<Utc>,
     /// How the poll ended.
     pub outcome: PollOutcome,
@@ -40,6 +40,12 @@ pub struct PollRecord {
     pub new: Vec<NewEntry>,
     /// Entries that changed at the source.
     pub changed: Vec<ChangedEntry>,
+    /// How many known entries came under new identities at once, if they were a burst: the blog moved.
+    pub migrated: Option<u32>,
+    /// Entries, by number, that have been missing from inside the feed's span since this poll.
+    pub missing: Vec<i64>,
+    /// Entries that were missing, and are no longer.
+    pub found_again: Vec<i64>,
 }
 
 /// What a poll says of the hub that pushes news of a feed.

@@ -78,6 +78,16 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "topic disputes",
         include_str!("../../../migrations/sqlite/0011_topic_disputes.sql"),
     ),
+    (
+        12,
+        "missing",
+        include_str!("../../../migrations/sqlite/0012_missing.sql"),
+    ),
+    (
+        13,
+        "notices",
+        include_str!("../../../migrations/sqlite/0013_notices.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.

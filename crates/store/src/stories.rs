@@ -15,6 +15,7 @@ use crate::StoreError;
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::labels::{self, Label, LabelKind};
+use crate::links;
 use crate::rows::{Fields, json, millis};
 use crate::sql::Sql;
 use crate::topics;
@@ -33,9 +34,11 @@ const EXCHANGE: &str = "UPDATE entries SET feed_id = o.feed_id, member_id = o.me
         link_key = o.link_key, fingerprint = o.fingerprint, substance = o.substance, language = o.language,
         words = o.words, title = o.title, author = o.author, image_url = o.image_url, image_alt = o.image_alt,
         licence = o.licence, source_url = o.source_url, hashtags = o.hashtags, categories = o.categories,
-        topics = o.topics, summary = o.summary, content_html = o.content_html, text = o.text
+        topics = o.topics, summary = o.summary, content_html = o.content_html, text = o.text,
+        dated_at = o.dated_at, missing_since_at = o.missing_since_at
     FROM entries o
     WHERE (entries.id = $1 AND o.id = $2) OR (entries.id = $2 AND o.id = $1)";
+const POST: &str = "SELECT content_html, link_key FROM entries WHERE id = $1";
 const TOPICS: &str = "SELECT topics FROM entries WHERE id = $1";
 const SET_TOPICS: &str = "UPDATE entries SET topics = $2 WHERE id = $1";
 const NAME: &str = "UPDATE entries SET source_id = $2 WHERE id = $1";
@@ -207,6 +210,13 @@ async fn exchange(
         .execute(&mut *transaction)
         .await?;
     revision.visible = true;
+    for id in [standing.id, original.id] {
+        let row = Sql::new(POST).bind(id).fetch_one(&mut *transaction).await?;
+        let mut fields = Fields::of("entries", &row);
+        let text = fields.safe_html()?.unwrap_or_default();
+        let own: Option<String> = fields.take()?;
+        links::replace(transaction, id, links::links_of(&text, own.as_deref())).await?;
+    }
     let has = labels_of(transaction, standing.id).await?;
     labels::replace(transaction, &had, &has).await
 }
@@ -404,7 +414,7 @@ mod tests {
     async fn are_found_by_indices() {
         let store = testing::sqlite().await;
         for sql in [
-            TELLERS, LABELS, TOPICS, SET_TOPICS, STEP_ASIDE, NAME, SHOW, EXCHANGE,
+            TELLERS, LABELS, POST, TOPICS, SET_TOPICS, STEP_ASIDE, NAME, SHOW, EXCHANGE,
         ] {
             let plan = testing::plan(&store, sql.to_owned()).await;
             assert!(!plan.contains("SCAN"), "{sql}\n{plan}");

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use model::{EntryDraft, Image, IncludeChoice, TopicMatch, TopicSource};
+use model::{EntryDraft, Image, IncludeChoice, Topic, TopicMatch, TopicSource};
 
+use crate::audit::{self, Decision};
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::edits;
@@ -139,6 +140,35 @@ pub enum TopicDecision {
     AsTheRulesSay,
 }
 
+impl TopicDecision {
+    /// What is decided with it: a project that holds makes its workstream hold, and a workstream that does not hold takes
+    /// its projects with it.
+    pub fn with_family(self, slug: &str, topics: &[Topic]) -> Vec<(String, Self)> {
+        let parent = topics
+            .iter()
+            .find(|topic| topic.slug == slug)
+            .and_then(|topic| topic.parent.as_deref());
+        let follows = topics.iter().filter(|other| match self {
+            Self::Holds(true) => parent == Some(&other.slug),
+            Self::Holds(false) => other.parent.as_deref() == Some(slug),
+            Self::AsTheRulesSay => false,
+        });
+        std::iter::once(slug)
+            .chain(follows.map(|topic| topic.slug.as_str()))
+            .map(|slug| (slug.to_owned(), self))
+            .collect()
+    }
+
+    /// As the log writes it, with the topic.
+    fn in_short(self, topic: &str) -> String {
+        match self {
+            Self::Holds(true) => format!("+{topic}"),
+            Self::Holds(false) => format!("-{topic}"),
+            Self::AsTheRulesSay => format!("rules for {topic}"),
+        }
+    }
+}
+
 impl Store {
     /// Posts in turn, oldest arrival first: at most `limit` after the one of number `after` (0: from the beginning),
     /// each with what moderators decided of it. Withdrawn ones are left out.
@@ -208,9 +238,8 @@ impl Store {
     pub async fn decide_topics(
         &self,
         key: &str,
-        decisions: &[(String, TopicDecision)],
-        decided_by: &str,
-        now: DateTime<Utc>,
+        topics: &[(String, TopicDecision)],
+        decision: Decision<'_>,
         tag: Tag<'_>,
     ) -> Result<Option<Vec<TopicMatch>>, StoreError> {
         let mut transaction = self.begin().await?;
@@ -218,14 +247,14 @@ impl Store {
         let Some((post, _)) = posts(find(), (&mut transaction).into()).await?.pop() else {
             return Ok(None);
         };
-        for (topic, decision) in decisions {
-            match decision {
+        for (topic, decided) in topics {
+            match decided {
                 TopicDecision::Holds(holds) => Sql::new(DECIDE)
                     .bind(post.id)
                     .bind(topic)
                     .bind(*holds)
-                    .bind(decided_by)
-                    .bind(millis(now)),
+                    .bind(decision.by)
+                    .bind(millis(decision.at)),
                 TopicDecision::AsTheRulesSay => Sql::new(TAKE_BACK).bind(post.id).bind(topic),
             }
             .execute(&mut transaction)
@@ -233,13 +262,19 @@ impl Store {
             let settle = Sql::new(SETTLE).bind(post.id).bind(topic);
             settle.execute(&mut transaction).await?;
         }
+        let changes: Vec<String> = topics
+            .iter()
+            .map(|(topic, decided)| decided.in_short(topic))
+            .collect();
+        let action = format!("topics {}", changes.join(" "));
+        audit::write(&mut transaction, &decision, &action, key).await?;
         let Some((post, decisions)) = posts(find(), (&mut transaction).into()).await?.pop() else {
             return Ok(None);
         };
         let retagged = tag(&post, &decisions);
         let topics = retagged.topics.clone();
-        let mut revision = NextRevision::begin(&mut transaction, now).await?;
-        write(&mut transaction, &post, retagged, now, &mut revision).await?;
+        let mut revision = NextRevision::begin(&mut transaction, decision.at).await?;
+        write(&mut transaction, &post, retagged, decision.at, &mut revision).await?;
         revision.finish(&mut transaction).await?;
         transaction.commit().await?;
         Ok(Some(topics))
@@ -477,9 +512,13 @@ mod tests {
                 percent: 42
             }
         );
+        let vitals = store.vitals(testing::due(minutes(1))).await.unwrap();
+        assert_eq!(vitals.retagged_percent, 42);
         // The process dies; the next one goes on where it stopped.
         assert_eq!(retag_all(&store, "one", &["data"]).await, 300 - 128);
         assert_eq!(by_topic(&store, "data").await.len(), 300);
+        let vitals = store.vitals(testing::due(minutes(1))).await.unwrap();
+        assert_eq!(vitals.retagged_percent, 100);
 
         assert!(matches!(
             store.begin_retagging("two").await.unwrap(),
@@ -487,6 +526,50 @@ mod tests {
         ));
         let late = store.retag("one", minutes(2), &tag(&["data"])).await.unwrap();
         assert_eq!(late, RetagProgress::Superseded);
+    }
+
+    #[test]
+    fn a_project_brings_its_workstream_and_leaves_with_it() {
+        let topic = |slug: &str, parent: Option<&str>| Topic {
+            slug: slug.to_owned(),
+            name: slug.to_owned(),
+            description: String::new(),
+            parent: parent.map(str::to_owned),
+            rules: model::TopicRules::default(),
+        };
+        let topics = [
+            topic("skills", None),
+            topic("camp", Some("skills")),
+            topic("making", None),
+        ];
+        let family = |decision: TopicDecision, slug| {
+            let decided = decision.with_family(slug, &topics);
+            decided.into_iter().map(|(slug, _)| slug).collect::<Vec<_>>()
+        };
+        assert_eq!(family(TopicDecision::Holds(true), "camp"), ["camp", "skills"]);
+        assert_eq!(family(TopicDecision::Holds(true), "skills"), ["skills"]);
+        assert_eq!(family(TopicDecision::Holds(false), "skills"), ["skills", "camp"]);
+        assert_eq!(family(TopicDecision::AsTheRulesSay, "camp"), ["camp"]);
+    }
+
+    #[tokio::test]
+    async fn a_decision_lets_a_post_in_and_out_and_stands_in_the_log() {
+        let (store, _) = filled().await;
+        let key = Sample::new("tagged").new.key;
+        let decide = async |holds| {
+            let decided = [("waste".to_owned(), TopicDecision::Holds(holds))];
+            store
+                .decide_topics(&key, &decided, testing::by_mo(minutes(1)), &tag(&["bins"]))
+                .await
+                .unwrap();
+            by_topic(&store, "waste").await.len()
+        };
+        assert_eq!((decide(true).await, decide(false).await), (1, 0));
+        let log = store.audit(None, 1).await.unwrap();
+        assert_eq!(
+            (log[0].by.as_str(), log[0].action.as_str()),
+            ("mo", "topics -waste")
+        );
     }
 
     #[tokio::test]
@@ -497,7 +580,7 @@ mod tests {
         let decide = async |topic: &str, decision| {
             let decisions = [(topic.to_owned(), decision)];
             let topics = store
-                .decide_topics(&key, &decisions, "mo", minutes(1), &rules)
+                .decide_topics(&key, &decisions, testing::by_mo(minutes(1)), &rules)
                 .await
                 .unwrap();
             let slugs = topics.unwrap().into_iter().map(|topic| (topic.slug, topic.by));
@@ -548,7 +631,7 @@ mod tests {
         assert_eq!(decide("waste", TopicDecision::AsTheRulesSay).await, []);
         assert_eq!(decide("bins", TopicDecision::AsTheRulesSay).await, [by_rule]);
         let nobody = store
-            .decide_topics("nobodyhasthis", &[], "mo", minutes(1), &rules)
+            .decide_topics("nobodyhasthis", &[], testing::by_mo(minutes(1)), &rules)
             .await
             .unwrap();
         assert_eq!(nobody, None);

@@ -20,6 +20,9 @@ const BY_STATUS: &str = concat!(
     FROM feeds GROUP BY status ORDER BY status"
 );
 const MEMBERS: &str = "SELECT COUNT(*) FROM members";
+const RETAGGED: &str =
+    "SELECT COALESCE(CASE WHEN retagging_by IS NOT NULL THEN 100 * COALESCE(retagged_to, 0)
+        / (SELECT COALESCE(MAX(e.id), 1) FROM entries e) END, 100) FROM site_state";
 const LEASED: &str = "SELECT COUNT(*) FROM leases WHERE until_at > $1";
 
 /// How the store fares at a moment.
@@ -37,6 +40,8 @@ pub struct Vitals {
     pub members: u64,
     /// Entries held, shown or not.
     pub entries: u64,
+    /// How much of the archive has its topics by the rules that are being taken over, from 0 to 100.
+    pub retagged_percent: u64,
     /// The newest poll.
     pub last_polled_at: Option<DateTime<Utc>>,
     /// What the database takes on the disk.
@@ -92,6 +97,7 @@ impl Store {
         };
         let mut vitals = Vitals {
             members: count(Sql::new(MEMBERS), readers).await?,
+            retagged_percent: count(Sql::new(RETAGGED), readers).await?,
             leased: count(Sql::new(LEASED).bind(millis(due.now)), readers).await?,
             database_bytes: count(Sql::new(bytes), readers).await?,
             ..Vitals::default()

@@ -80,9 +80,11 @@ const ERASE_FEED: &str = "UPDATE feeds SET version = version + 1, slug = 'withdr
         url = 'https://withdrawn.invalid/' || id, address = $2, site = NULL, site_url = NULL, licence = NULL,
         status = 'retired', in_file = FALSE, etag = NULL, last_modified = NULL, body_hash = NULL, last_error = NULL,
         moved_to = NULL, moved_since_at = NULL, title = NULL, validators_url = NULL, proposed_url = NULL,
-        held_why = NULL, decided_by = $3, decided_why = NULL, withdrawn_at = $4
+        held_why = NULL, hub_url = NULL, hub_topic = NULL, decided_by = $3, decided_why = NULL, withdrawn_at = $4
     WHERE id = $1 RETURNING slug";
-const OF_FEED: [&str; 4] = [
+const OF_FEED: [&str; 6] = [
+    "DELETE FROM feed_troubles WHERE feed_id = $1",
+    "DELETE FROM subscriptions WHERE feed_id = $1",
     "DELETE FROM polls WHERE feed_id = $1",
     "DELETE FROM feed_aliases WHERE feed_id = $1",
     "DELETE FROM registrations WHERE feed_id = $1",
@@ -92,7 +94,8 @@ const ERASE_MEMBER: &str =
     "UPDATE members SET slug = 'withdrawn-' || id, name = 'A former member', organisation = NULL,
         url = NULL, verified_at = NULL, verified_by = NULL, consented_at = NULL, withdrawn_at = $2
     WHERE id = $1 RETURNING slug";
-const OF_MEMBER: [&str; 3] = [
+const OF_MEMBER: [&str; 4] = [
+    "DELETE FROM notices WHERE member_id = $1",
     "DELETE FROM member_emails WHERE member_id = $1",
     "DELETE FROM manage_links WHERE member_id = $1",
     "DELETE FROM member_aliases WHERE member_id = $1",
@@ -657,14 +660,23 @@ mod tests {
             in_files(&store.url) > 0,
             "the word is looked for in the wrong place"
         );
-        assert_eq!(store.search(MARKER, 5, 0).await.unwrap().len(), 1);
+        assert_eq!(
+            store.search(&testing::search(MARKER), 5, 0).await.unwrap().len(),
+            1
+        );
 
         let receipt = testing::withdraw(&store, "one").await;
         assert!(receipt.scrubbed);
         assert_eq!(receipt.entries, [Sample::new("one").new.key]);
         assert_eq!(receipt.places.len(), 5);
         assert_eq!(in_files(&store.url), 0);
-        assert!(store.search(MARKER, 5, 0).await.unwrap().is_empty());
+        assert!(
+            store
+                .search(&testing::search(MARKER), 5, 0)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert!(store.topic_counts().await.unwrap().is_empty());
     }
 
@@ -785,7 +797,7 @@ mod tests {
     async fn a_feed_takes_back_what_it_passed_on_and_not_the_story() {
         let store = testing::store().await;
         let team = feed(&store, "https://team.example.org/feed", "Team").await;
-        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ada = feed(&store, "https://other.example.org/feed", "Ada").await;
         record(&store, &team, vec![marked("one").entry()]).await;
         let mut adas = marked("one");
         adas.new.key = "adasxxxx".to_owned();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use fetch::{FetchConfig, Fetcher};
+use mail::{PostOffice, SmtpSettings};
 use model::{Clock, Site, SystemClock, Week};
 use poll::{CronLine, Intervals, IssueStep, Issues, Poller, PollerSettings};
 use registry::Settings;
@@ -30,6 +31,47 @@ fn overrides() -> Vec<(String, String)> {
         .filter(|(name, _)| name.starts_with("VOICE_"))
         .collect()
 }
+
+/// Those who may sign in at `/admin`, by the environment alone.
+pub(crate) fn admins() -> anyhow::Result<Vec<serve::Admin>> {
+    let wrong = |variable: &str| {
+        let variable = variable.to_owned();
+        move |message: String| {
+            Misuse(format!(
+                "{variable}: {message}; write it as name:role:token, with commas between"
+            ))
+        }
+    };
+    let set = |variable: &str| environment(variable).filter(|value| !value.trim().is_empty());
+    let mut admins = match set("VOICE_ADMIN_TOKENS") {
+        Some(tokens) => serve::Admin::list(&tokens).map_err(wrong("VOICE_ADMIN_TOKENS"))?,
+        None => Vec::new(),
+    };
+    if admins.is_empty()
+        && let Some(token) = set("VOICE_ADMIN_TOKEN")
+    {
+        admins.push(serve::Admin::alone(&token).map_err(wrong("VOICE_ADMIN_TOKEN"))?);
+    }
+    for admin in admins.iter().filter(|admin| admin.is_weak()) {
+        tracing::warn!(
+            name = admin.name(),
+            "the token for /admin has fewer than 20 characters and can be guessed in time; make one with `openssl rand -hex 32`"
+        );
+    }
+    Ok(admins)
+}
+
+/// The environment says something that cannot be meant.
+#[derive(Debug)]
+pub(crate) struct Misuse(String);
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
 
 /// Reads the config, with what the environment overrides, and says what is worth a warning.
 pub(crate) fn settings(options: &Options) -> Result<Settings, registry::RegistryError> {
@@ -123,6 +165,16 @@ pub(crate) fn intervals(settings: &Settings) -> Intervals {
         min: settings.fetch.min_interval,
         max: settings.fetch.max_interval,
     }
+}
+
+/// What sends mail to members, by the server that the config names, if it names one.
+pub(crate) fn post_office(settings: &Settings, store: Store) -> anyhow::Result<PostOffice> {
+    let smtp = settings.mail.as_ref().map(|mail| SmtpSettings {
+        server: mail.smtp.clone(),
+        password: environment("VOICE_SMTP_PASSWORD").filter(|password| !password.is_empty()),
+        from: mail.from.clone(),
+    });
+    Ok(PostOffice::new(store, Arc::new(SystemClock), smtp)?)
 }
 
 /// A poller that writes to `store`.

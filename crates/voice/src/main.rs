@@ -74,6 +74,7 @@ fn main() -> ExitCode {
 /// Whether the command line or the configuration is to blame.
 fn is_misuse(error: &anyhow::Error) -> bool {
     error.is::<registry::RegistryError>()
+        || error.is::<context::Misuse>()
         || matches!(
             error.downcast_ref(),
             Some(store::StoreError::UnsupportedUrl { .. } | store::StoreError::BadUrl { .. })

@@ -194,6 +194,9 @@ fn without_scripts(html: &str) -> String {
     out
 }
 
+/// How many bytes around a fallback are its neighbourhood.
+const NEAR: usize = 2_000;
+
 /// Whether a fallback repeats a picture of its neighbourhood.
 fn is_twin(fallback: &str, before: &str, after: &str) -> bool {
     let Some(at) = find_ignoring_case(fallback, "<img") else {
@@ -210,9 +213,12 @@ fn is_twin(fallback: &str, before: &str, after: &str) -> bool {
     let is_lazy = |tag: &str| {
         find_ignoring_case(tag, "<img") == Some(0) && pictures::LAZY.iter().any(|name| tag.contains(name))
     };
-    is_lazy(left)
-        || is_lazy(right)
-        || !address.is_empty() && [before, after].iter().any(|near| near.contains(address))
+    // A post of nothing but fallbacks must not be searched from end to end for each of them.
+    let near = [
+        &before[before.ceil_char_boundary(before.len().saturating_sub(NEAR))..],
+        &after[..after.floor_char_boundary(NEAR)],
+    ];
+    is_lazy(left) || is_lazy(right) || !address.is_empty() && near.iter().any(|near| near.contains(address))
 }
 
 /// The first place of an ASCII word, whatever its case.

@@ -9,26 +9,25 @@ use store::{Decided, EntryQuery};
 
 use crate::web::{Answer, Web, rss};
 
-const NOW: &str = "2026-11-01T09:00:00Z";
+pub(crate) const NOW: &str = "2026-11-01T09:00:00Z";
 
 /// What each host says at present.
 #[derive(Clone, Default)]
-struct Says(Arc<Mutex<Vec<(String, Answer)>>>);
+pub(crate) struct Says(Arc<Mutex<Vec<(String, Answer)>>>);
 
 impl Says {
-    fn set(&self, host: &str, answer: Answer) {
+    pub(crate) fn set(&self, host: &str, answer: Answer) {
         let mut says = self.0.lock().unwrap();
         says.retain(|(other, _)| other != host);
         says.push((host.to_owned(), answer));
     }
 
-    /// What is said to such a request: a 304 to whoever has the tag.
-    fn answer(&self, host: &str, if_none_match: Option<&str>) -> Answer {
+    /// What is said to such a request, by the page or else by the host: a 304 to whoever has the tag.
+    pub(crate) fn answer(&self, host: &str, path: &str, if_none_match: Option<&str>) -> Answer {
         let says = self.0.lock().unwrap();
-        let answer = says
-            .iter()
-            .find(|(other, _)| other == host)
-            .map(|(_, answer)| answer);
+        let page = format!("{host}{path}");
+        let of = |name: &str| says.iter().find(|(other, _)| other == name);
+        let answer = of(&page).or_else(|| of(host)).map(|(_, answer)| answer);
         let answer = answer.cloned().unwrap_or_else(|| Answer::status(404));
         let tag = answer.headers.iter().find(|(name, _)| *name == "ETag");
         match tag {
@@ -44,7 +43,7 @@ impl Says {
 async fn web(blogs: &[&str]) -> (Web, Says) {
     let says = Says::default();
     let heard = says.clone();
-    let mut web = Web::new(NOW, move |host, _, tag, _| heard.answer(host, tag)).await;
+    let mut web = Web::new(NOW, move |host, path, tag, _| heard.answer(host, path, tag)).await;
     let hosts: Vec<String> = blogs.iter().map(|blog| format!("{blog}.example")).collect();
     for (blog, host) in blogs.iter().zip(&hosts) {
         says.set(host, Answer::ok(blog_feed(blog, "old")).header("ETag", "\"1\""));

@@ -5,4 +5,5 @@
 
 mod cases;
 mod month;
+mod posts;
 mod web;

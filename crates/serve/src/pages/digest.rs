@@ -33,6 +33,37 @@ struct Issue {
     new_members: Vec<IssueMember>,
     not_heard: Vec<Silent>,
     corrections: Vec<Correction>,
+    edition: Option<Edited>,
+}
+
+/// What an editor made of it.
+#[derive(Deserialize, Default)]
+struct Edited {
+    introduction: Option<String>,
+    pinned: Vec<String>,
+    notes: Vec<EditorsNote>,
+    links: Vec<EditorsLink>,
+    left_out: Vec<LeftOut>,
+}
+
+#[derive(Deserialize)]
+struct EditorsNote {
+    entry: String,
+    note: String,
+}
+
+#[derive(Deserialize)]
+struct EditorsLink {
+    url: String,
+    title: String,
+    note: String,
+}
+
+#[derive(Deserialize)]
+struct LeftOut {
+    title: String,
+    url: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -244,6 +275,13 @@ struct SilentMember {
     since: Option<When>,
 }
 
+/// Whether an editor has published a hand on the week, and whether the page shows it.
+enum Edition {
+    None,
+    Elsewhere,
+    Here,
+}
+
 #[derive(Template)]
 #[template(path = "digest.html")]
 struct DigestPage {
@@ -267,6 +305,10 @@ struct DigestPage {
     new_members: Vec<NewMember>,
     silent: Vec<SilentMember>,
     links_only: bool,
+    edition: Edition,
+    introduction: Vec<String>,
+    elsewhere: Vec<(Named, String)>,
+    left_out: Vec<(Named, String)>,
 }
 
 /// `/digest/{week}`: what is `shown`, and the rest of `whole` by link.
@@ -274,15 +316,44 @@ pub(crate) async fn digest_week(asked: &Asked, shown: &Digest, whole: &Digest) -
     let (first, last) = shown.weeks();
     let site = &asked.site;
     let issue = Issue::read(shown)?;
-    let sections = issue
-        .topics
-        .iter()
-        .map(|topic| Section {
-            name: topic.name.clone(),
-            items: issue.best_in(topic, site).map(|entry| entry.item(site)).collect(),
-        })
+    let (edited, is_edited) = match &issue.edition {
+        Some(edited) => (edited, true),
+        None => (&Edited::default(), false),
+    };
+    let item = |entry: &IssueEntry| {
+        let mut item = entry.item(site);
+        let notes = edited.notes.iter().filter(|note| note.entry == entry.id);
+        item.notes
+            .extend(notes.map(|note| format!("Editor’s note: {}", note.note)));
+        item
+    };
+    let pinned = Section {
+        name: "First of all".to_owned(),
+        items: edited
+            .pinned
+            .iter()
+            .filter_map(|id| issue.entry(id))
+            .map(item)
+            .collect(),
+    };
+    let of_topic = |topic: &IssueTopic| Section {
+        name: topic.name.clone(),
+        items: issue
+            .best_in(topic, site)
+            .filter(|entry| !edited.pinned.contains(&entry.id))
+            .map(item)
+            .collect(),
+    };
+    let sections = std::iter::once(pinned)
+        .chain(issue.topics.iter().map(of_topic))
         .filter(|section| !section.items.is_empty())
         .collect();
+    let listed = |name: &str, url: &str, words: &str| {
+        let path = links::web_address(url)?;
+        let name = name.to_owned();
+        Some((Named { name, path }, words.to_owned()))
+    };
+    let stored = asked.store().edition(first).await?;
     let next = Some(last.next()).filter(|next| next.start(site.timezone) <= asked.state.now());
     let title = issue.title.clone();
     let mut shell = Shell::new(site, Part::Digest, Some(title.clone()));
@@ -326,6 +397,27 @@ pub(crate) async fn digest_week(asked: &Asked, shown: &Digest, whole: &Digest) -
             .collect(),
         silent: silent(asked, &issue).await?,
         links_only: asked.parameters.get("layout").is_some(),
+        edition: match stored {
+            _ if is_edited => Edition::Here,
+            Some(stored) if first == last && stored.published.is_some() => Edition::Elsewhere,
+            _ => Edition::None,
+        },
+        introduction: edited
+            .introduction
+            .iter()
+            .flat_map(|words| words.split("\n\n"))
+            .map(str::to_owned)
+            .collect(),
+        elsewhere: edited
+            .links
+            .iter()
+            .filter_map(|link| listed(&link.title, &link.url, &link.note))
+            .collect(),
+        left_out: edited
+            .left_out
+            .iter()
+            .filter_map(|post| listed(&post.title, &post.url, &post.reason))
+            .collect(),
         week: issue.id,
     })
 }

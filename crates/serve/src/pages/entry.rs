@@ -1,7 +1,7 @@
 //! One entry: what we hold of it, where it came from, and why it has its topics.
 
 use askama::Template;
-use model::{EvidencePlace, TopicSource};
+use model::{EvidencePlace, SafeHtml, Site, TopicSource};
 use store::EntryLookup;
 
 use super::page;
@@ -17,6 +17,8 @@ struct Reason {
     name: String,
     path: Option<String>,
     by_hand: bool,
+    /// Whether its author says that it does not fit.
+    disputed: bool,
     percent: u32,
     why: Vec<Words>,
 }
@@ -25,6 +27,12 @@ struct Reason {
 struct Words {
     place: &'static str,
     text: String,
+}
+
+/// A hashtag, and whether it is one by which the network knows its own.
+struct Tag {
+    link: Named,
+    is_ours: bool,
 }
 
 #[derive(Template)]
@@ -39,7 +47,9 @@ struct EntryPage {
     words: u32,
     language: Option<String>,
     reasons: Vec<Reason>,
-    hashtags: Vec<Named>,
+    /// Topics that its author misses.
+    missed: Vec<String>,
+    hashtags: Vec<Tag>,
     categories: Vec<String>,
     licence: Option<String>,
     licence_link: Option<String>,
@@ -59,12 +69,19 @@ pub(crate) async fn entry(asked: Asked) -> Made {
             ));
         }
     };
+    let disputes = asked.store().disputes_of(&entry.key).await?;
     let site = &asked.site;
     let conversations = asked.store().conversations(&[&entry.key]).await?;
-    let item = Item {
+    let mut item = Item {
         talk: Talk::of(&entry.key, &conversations, site),
         ..Item::new(&entry, site)
     };
+    // Nobody looks at the same picture twice.
+    item.picture = item.picture.filter(|picture| {
+        let address = picture.url.replace('&', "&amp;");
+        let shown = |post: &SafeHtml| post.as_str().contains(&address);
+        !entry.content_html.as_ref().is_some_and(shown)
+    });
     let mut shell = Shell::new(site, Part::Elsewhere, Some(item.heading.clone()));
     shell.description = format!("{} – what {} holds of this post", item.member.name, site.title);
     shell.unlisted = entry.content_html.is_some();
@@ -80,35 +97,41 @@ pub(crate) async fn entry(asked: Asked) -> Made {
         reasons: entry
             .topics
             .iter()
-            .map(|found| {
-                let topic = site.topic(&found.slug);
-                Reason {
-                    name: topic.map_or_else(|| found.slug.clone(), |topic| topic.name.clone()),
-                    path: topic.map(|topic| links::topic(&topic.slug)),
-                    by_hand: found.by == TopicSource::Moderator,
-                    percent: (found.score.clamp(0.0, 1.0) * 100.0).round() as u32,
-                    why: found
-                        .why
-                        .iter()
-                        .map(|evidence| Words {
-                            place: match evidence.place {
-                                EvidencePlace::Title => "in the title",
-                                EvidencePlace::Body => "in the text",
-                                EvidencePlace::Category => "as a category",
-                                EvidencePlace::Hashtag => "as a hashtag",
-                            },
-                            text: evidence.text.clone(),
-                        })
-                        .collect(),
-                }
+            .map(|found| Reason {
+                name: topic_name(site, &found.slug),
+                path: site.topic(&found.slug).map(|topic| links::topic(&topic.slug)),
+                by_hand: found.by == TopicSource::Moderator,
+                disputed: disputes.iter().any(|dispute| dispute.topic == found.slug),
+                percent: (found.score.clamp(0.0, 1.0) * 100.0).round() as u32,
+                why: found
+                    .why
+                    .iter()
+                    .map(|evidence| Words {
+                        place: match evidence.place {
+                            EvidencePlace::Title => "in the title",
+                            EvidencePlace::Body => "in the text",
+                            EvidencePlace::Category => "as a category",
+                            EvidencePlace::Hashtag => "as a hashtag",
+                        },
+                        text: evidence.text.clone(),
+                    })
+                    .collect(),
             })
+            .collect(),
+        missed: disputes
+            .iter()
+            .filter(|dispute| dispute.should_hold)
+            .map(|dispute| topic_name(site, &dispute.topic))
             .collect(),
         hashtags: entry
             .hashtags
             .iter()
-            .map(|tag| Named {
-                name: format!("#{tag}"),
-                path: links::hashtag(tag),
+            .map(|tag| Tag {
+                link: Named {
+                    name: format!("#{tag}"),
+                    path: links::hashtag(tag),
+                },
+                is_ours: site.network_hashtags.contains(tag),
             })
             .collect(),
         categories: entry.categories.clone(),
@@ -118,4 +141,10 @@ pub(crate) async fn entry(asked: Asked) -> Made {
         post: entry.content_html.as_ref().map(within_the_page),
         item,
     })
+}
+
+/// What people call a topic; one that the site no longer knows goes by its slug.
+fn topic_name(site: &Site, slug: &str) -> String {
+    site.topic(slug)
+        .map_or_else(|| slug.to_owned(), |topic| topic.name.clone())
 }

@@ -23,6 +23,8 @@ struct TopicLine {
 struct TagLine {
     link: Named,
     entries: u32,
+    /// Whether the network knows its own by it.
+    is_ours: bool,
 }
 
 #[derive(Template)]
@@ -47,6 +49,7 @@ pub(crate) async fn topics(asked: Asked) -> Made {
                     path: links::hashtag(&count.label),
                     name: format!("#{}", count.label),
                 },
+                is_ours: asked.site.network_hashtags.contains(&count.label),
                 entries: count.entries,
             })
             .collect(),

@@ -1,4 +1,4 @@
-//! The river, whole or in part: the front page and the pages of a topic, a member and a hashtag.
+//! The river, whole or in part: the front page and the pages of a member and a hashtag (that of a topic: `topic.rs`).
 
 use askama::Template;
 use model::{Entry, Site, Topic};
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::links;
 
 /// Entries on one page.
-const PAGE: u32 = 25;
+pub(super) const PAGE: u32 = 25;
 
 /// Members named on the front page.
 const MEMBERS: usize = 12;
@@ -22,18 +22,18 @@ const MEMBERS: usize = 12;
 pub(crate) const PARAMETERS: &[&str] = &["before", "after"];
 
 /// A page of the river and the ways on from it.
-struct River {
-    days: Vec<Day>,
-    newer: Option<String>,
-    older: Option<String>,
+pub(super) struct River {
+    pub(super) days: Vec<Day>,
+    pub(super) newer: Option<String>,
+    pub(super) older: Option<String>,
     /// The newest page of the same posts.
-    path: String,
+    pub(super) path: String,
     /// Which days it shows, where it is not the newest page.
-    span: Option<String>,
+    pub(super) span: Option<String>,
 }
 
 impl River {
-    async fn of(asked: &Asked, mut query: EntryQuery) -> Result<Self, Failure> {
+    pub(super) async fn of(asked: &Asked, mut query: EntryQuery) -> Result<Self, Failure> {
         let position = |name| asked.parameters.read_as(name, str::parse::<RiverPosition>);
         query.from = match (position("before")?, position("after")?) {
             (None, None) => RiverEdge::Newest,
@@ -61,7 +61,7 @@ impl River {
         })
     }
 
-    fn told_in(&self, mut shell: Shell) -> Shell {
+    pub(super) fn told_in(&self, mut shell: Shell) -> Shell {
         shell.newer.clone_from(&self.newer);
         shell.older.clone_from(&self.older);
         if let Some(span) = &self.span {
@@ -85,11 +85,11 @@ fn span(entries: &[Entry], site: &Site) -> String {
 }
 
 /// A name with the number of its posts.
-struct Counted {
-    link: Named,
-    entries: u32,
+pub(super) struct Counted {
+    pub(super) link: Named,
+    pub(super) entries: u32,
     /// Whether it is a part of the one before it.
-    within: bool,
+    pub(super) within: bool,
 }
 
 #[derive(Template)]
@@ -147,53 +147,6 @@ pub(crate) async fn home(asked: Asked) -> Made {
         topics,
         members,
         all_members,
-    })
-}
-
-#[derive(Template)]
-#[template(path = "topic.html")]
-struct TopicPage {
-    shell: Shell,
-    river: River,
-    topic: Topic,
-    parent: Option<Named>,
-    projects: Vec<Named>,
-    opml: String,
-}
-
-/// `/topics/{slug}`
-pub(crate) async fn topic(asked: Asked) -> Made {
-    let topic = known_topic(&asked.site, &asked.name)?.clone();
-    let mut query = EntryQuery::newest(PAGE);
-    query.topic = Some(topic.slug.clone());
-    let river = River::of(&asked, query).await?;
-    let base = links::topic(&topic.slug);
-    let mut shell = Shell::new(&asked.site, Part::Topics, Some(topic.name.clone()));
-    if !topic.description.is_empty() {
-        shell.description.clone_from(&topic.description);
-    }
-    let shell = river.told_in(shell.with_feeds(&topic.name, &base, ""));
-    let named = |topic: &Topic| Named {
-        name: topic.name.clone(),
-        path: links::topic(&topic.slug),
-    };
-    page(&TopicPage {
-        parent: topic
-            .parent
-            .as_deref()
-            .and_then(|slug| asked.site.topic(slug))
-            .map(named),
-        projects: asked
-            .site
-            .topics
-            .iter()
-            .filter(|other| other.parent.as_ref() == Some(&topic.slug))
-            .map(named)
-            .collect(),
-        opml: format!("{base}/opml"),
-        shell,
-        river,
-        topic,
     })
 }
 
@@ -265,6 +218,8 @@ struct HashtagPage {
     river: River,
     tag: String,
     also: Vec<String>,
+    /// Whether the network knows its own by it.
+    is_ours: bool,
 }
 
 /// `/hashtags/{tag}`
@@ -276,6 +231,7 @@ pub(crate) async fn hashtag(asked: Asked) -> Made {
     let shell = river.told_in(shell.with_feeds(&title, &links::hashtag(&tag), ""));
     let also = asked.site.hashtag_patterns(&tag).split_off(1);
     page(&HashtagPage {
+        is_ours: asked.site.network_hashtags.contains(&tag),
         shell,
         river,
         tag,

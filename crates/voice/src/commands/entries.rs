@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use model::{Clock, SystemClock, Topic, TopicSource};
 use normalize::Tagger;
-use store::{Store, TopicDecision};
+use store::{Decision, Store, TERMINAL, TopicDecision};
 
 use crate::cli::{EntriesCommand, Options, TopicsOfEntry};
 use crate::{context, output};
@@ -23,9 +23,13 @@ async fn topics(options: &Options, arguments: &TopicsOfEntry) -> anyhow::Result<
     let store = Store::open(&options.database).await?;
     let tagger = Tagger::new(&site.topics);
     let tag = |post: &_, decisions: &_| poll::retagged(&tagger, &site, post, decisions);
-    let now = SystemClock.now();
+    let decision = Decision {
+        by: TERMINAL,
+        why: None,
+        at: SystemClock.now(),
+    };
     let decided = store
-        .decide_topics(&arguments.key, &decisions, "command line", now, &tag)
+        .decide_topics(&arguments.key, &decisions, decision, &tag)
         .await?;
     let Some(topics) = decided else {
         bail!(
@@ -53,8 +57,7 @@ async fn topics(options: &Options, arguments: &TopicsOfEntry) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the arguments say, with what follows from it: a project that holds makes its workstream hold, and a workstream
-/// that does not hold takes its projects with it.
+/// What the arguments say, with what follows from it.
 fn decisions(topics: &[Topic], arguments: &TopicsOfEntry) -> anyhow::Result<Vec<(String, TopicDecision)>> {
     let mut decisions: Vec<(String, TopicDecision)> = Vec::new();
     for (slugs, decision) in [
@@ -63,18 +66,10 @@ fn decisions(topics: &[Topic], arguments: &TopicsOfEntry) -> anyhow::Result<Vec<
         (&arguments.reset, TopicDecision::AsTheRulesSay),
     ] {
         for slug in slugs {
-            let Some(topic) = topics.iter().find(|topic| topic.slug == *slug) else {
+            if !topics.iter().any(|topic| topic.slug == *slug) {
                 bail!("there is no topic {slug:?}; `voice topics list` names them");
-            };
-            let follows = topics.iter().filter(|other| match decision {
-                TopicDecision::Holds(true) => topic.parent.as_deref() == Some(&other.slug),
-                TopicDecision::Holds(false) => other.parent.as_deref() == Some(slug),
-                TopicDecision::AsTheRulesSay => false,
-            });
-            for slug in std::iter::once(topic)
-                .chain(follows)
-                .map(|topic| topic.slug.clone())
-            {
+            }
+            for (slug, decision) in decision.with_family(slug, topics) {
                 if decisions
                     .iter()
                     .any(|(other, before)| *other == slug && *before != decision)

@@ -124,6 +124,13 @@ fn in_words(text: &mut String, post: &ReadPost, weighed: &[Weighed], all: bool) 
         &post.title
     };
     let _ = writeln!(text, "{title}, {} words", post.words);
+    if post.text.len() > Tagger::LONGEST {
+        let _ = writeln!(
+            text,
+            "only its first {} KiB count: what a post is about is said by then",
+            Tagger::LONGEST / 1024
+        );
+    }
     if !post.hashtags.is_empty() {
         let _ = writeln!(text, "hashtags: #{}", post.hashtags.join(" #"));
     }
@@ -278,6 +285,11 @@ mod tests {
             assert!(text.contains(line), "{line}\n{text}");
         }
         assert!(!text.contains("skills") && explained(true).contains("skills: does not hold; "));
+        assert!(!text.contains("KiB count"), "{text}");
+        let enormous = LabelledPost::from_text(&format!("Tea\n{}", "milk ".repeat(60_000))).read();
+        let mut text = String::new();
+        in_words(&mut text, &enormous, &enormous.explain(&tagger), false);
+        assert!(text.contains("only its first 256 KiB count"), "{text}");
         let nothing = LabelledPost::from_text("Tea\nMilk").read();
         let mut text = String::new();
         in_words(&mut text, &nothing, &nothing.explain(&tagger), false);

@@ -1,0 +1,75 @@
+//! How fast posts get their topics, by the built-in rules of a file that is handed in.
+//!
+//! `cargo bench -p normalize --bench tag -- POSTS.jsonl TOPICS.json`: posts as `voice topics evaluate` reads them, and a
+//! JSON list of `{"slug","phrases":[[text, weight]],"needs":[text]}`.
+
+#![allow(missing_docs, reason = "a program")]
+
+use std::time::Instant;
+
+use model::{Topic, TopicRules};
+use normalize::{LabelledPost, Tagger};
+use serde_json::Value;
+
+fn main() {
+    let files: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let [posts, topics] = files.as_slice() else {
+        eprintln!("usage: cargo bench -p normalize --bench tag -- POSTS.jsonl TOPICS.json");
+        return;
+    };
+    let read = |path: &str| std::fs::read_to_string(path).expect("the file can be read");
+    let posts: Vec<_> = read(posts)
+        .lines()
+        .map(|line| serde_json::from_str::<LabelledPost>(line).expect("a post").read())
+        .collect();
+    let topics: Vec<Value> = serde_json::from_str(&read(topics)).expect("a list of topics");
+    let topics: Vec<Topic> = topics.iter().map(topic).collect();
+    let started = Instant::now();
+    let tagger = Tagger::new(&topics);
+    println!("{} topics are ready after {:?}", topics.len(), started.elapsed());
+    let bytes: usize = posts.iter().map(|post| post.title.len() + post.text.len()).sum();
+    let mut best = f64::INFINITY;
+    let mut found = 0;
+    for _ in 0..9 {
+        let started = Instant::now();
+        found = posts
+            .iter()
+            .map(|post| {
+                tagger
+                    .tag(&post.title, &post.text, &post.categories, &post.hashtags)
+                    .len()
+            })
+            .sum();
+        best = best.min(started.elapsed().as_secs_f64());
+    }
+    println!(
+        "{} posts, {bytes} bytes, {found} topics: {:.1} MB/s",
+        posts.len(),
+        bytes as f64 / best / 1e6
+    );
+}
+
+fn topic(value: &Value) -> Topic {
+    let texts = |key: &str| -> Vec<String> {
+        let list = value[key].as_array().into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let phrases = value["phrases"].as_array().into_iter().flatten();
+    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    Topic {
+        slug: text("slug"),
+        name: text("slug"),
+        description: String::new(),
+        parent: None,
+        rules: TopicRules {
+            phrases: phrases
+                .filter_map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_f64()?)))
+                .collect(),
+            needs: texts("needs"),
+            ..TopicRules::default()
+        },
+    }
+}
