@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Every crate, and the crates of the house that it may use.
-const MAY_USE: [&str; 9] = [
+const MAY_USE: [&str; 10] = [
     "model:",
     "registry: model",
     "fetch: model",
@@ -17,12 +17,14 @@ const MAY_USE: [&str; 9] = [
     "store: model",
     "poll: model registry fetch normalize store",
     "export: model",
+    "mail: model store",
     "serve: model store export poll",
-    "voice: model registry fetch normalize store poll export serve",
+    "voice: model registry fetch normalize store poll export mail serve",
 ];
 
 /// A library, the crates that keep it to themselves, and why.
-const KEPT_TO: [&str; 12] = [
+const KEPT_TO: [&str; 13] = [
+    "lettre: mail: what is mailed, and that it is plain text to confirmed addresses, is written in one place",
     "sqlx: store: every SQL string and every row decoder is in one place",
     "reqwest: fetch: every request passes the guard against private addresses",
     "feed-rs: normalize: whatever a feed says is repaired, read and sanitised in one place",
@@ -34,7 +36,7 @@ const KEPT_TO: [&str; 12] = [
     "cron: registry poll: a schedule is checked where it is written and kept where it runs",
     "clap: voice: libraries know of no command line",
     "anyhow: voice: a library names its errors in an enum",
-    "tokio: fetch store poll serve voice: the other crates compute, and wait for nothing",
+    "tokio: fetch store poll mail serve voice: the other crates compute, and wait for nothing",
 ];
 
 /// The only two that may vouch for markup.

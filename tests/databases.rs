@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use fetch::{FetchConfig, Fetcher};
 use model::{FixedClock, Site};
-use poll::{CronLine, Intervals, Network, Poller, PollerSettings, Selection};
+use poll::{CronLine, Intervals, Looker, Network, Poller, PollerSettings, Selection};
 use registry::Settings;
 use serve::App;
 use store::{Due, Store};
@@ -241,11 +241,43 @@ impl Inside {
         }
     }
 
+    /// Looks at nothing: its blogs are never asked.
+    fn looker(&self, site: &Site, clock: &Arc<FixedClock>) -> Arc<Looker> {
+        let fetcher = Fetcher::new(FetchConfig {
+            user_agent: "Example".to_owned(),
+            timeout: Duration::from_secs(1),
+            max_body_bytes: 1,
+            concurrency: 1,
+            per_host: 1,
+            allow: Vec::new(),
+        });
+        let how = PollerSettings {
+            intervals: Intervals {
+                min: Duration::from_mins(30),
+                max: Duration::from_hours(24),
+            },
+            schedule: CronLine::parse("0 */5 * * * *", Tz::UTC).unwrap(),
+            concurrency: 1,
+            per_host: 1,
+        };
+        let site = Arc::new(site.clone());
+        let poller = Poller::new(
+            self.store.clone(),
+            fetcher.unwrap(),
+            Arc::clone(clock) as _,
+            site,
+            how,
+        );
+        Arc::new(Looker::new(watch::channel(Arc::new(poller)).1))
+    }
+
     /// Serves it; gives the address.
     async fn serve(&self, site: &Site, clock: &Arc<FixedClock>) -> String {
         let (_, site_changes) = watch::channel(Arc::new(site.clone()));
         let schedule = CronLine::parse(&site.digest_schedule, site.timezone).unwrap();
         let app = App {
+            looker: self.looker(site, clock),
+            sends_mail: false,
             retag: std::sync::Arc::new(|_, post, _| store::Retagged {
                 topics: post.topics.clone(),
                 shown: post.shown,

@@ -219,6 +219,11 @@ impl Server {
         );
     }
 
+    /// Everything that it has logged since it said where it is.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.lines.0.lock().unwrap().clone()
+    }
+
     /// Ends it as a crash would: it has no chance to tidy up.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -17,6 +17,7 @@
 
 mod base64;
 mod cadence;
+mod claims;
 mod dates;
 mod decode;
 mod dialect;
@@ -43,7 +44,8 @@ mod text;
 mod xml;
 
 pub use cadence::{Cadence, cadence};
-pub use discover::{Candidate, CandidateKind, discover};
+pub use claims::{Claims, claims};
+pub use discover::{Candidate, CandidateKind, discover, feed_of_platform, is_of_comments, usual_places};
 pub use document::{Document, Format, Source, read};
 pub use entry::RawEntry;
 pub use error::{Found, ReadError};

@@ -59,9 +59,10 @@ fn markup_that_never_ends_is_read_once() {
 
 #[test]
 fn posts_of_nothing_but_fallbacks_frames_or_pictures_are_read_once() {
-    let fallbacks: String = (0..20_000)
+    let fallbacks = (0..20_000)
         .map(|n| format!("<noscript><img src='https://b.example/{n}.png'></noscript>"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let draft = finished(&body(&fallbacks));
     assert_eq!(draft.content_html.as_str().matches("<img").count(), 20_000);
     let frame = "<iframe src='https://www.youtube.com/embed/x'></iframe>";

@@ -11,16 +11,6 @@ use normalize::{Candidate, Document, Format, Problem, Source, Tagger};
 use serde::Serialize;
 use url::Url;
 
-/// Where blogs of the usual platforms keep their feed, tried when a page names none.
-const USUAL_PLACES: [&str; 6] = [
-    "/feed/",
-    "/rss.xml",
-    "/atom.xml",
-    "/index.xml",
-    "/feed.xml",
-    "/feed.json",
-];
-
 /// How many of the feeds that a page names are tried.
 const MOST_TRIED: usize = 5;
 
@@ -61,8 +51,9 @@ pub struct CheckReport {
 /// A feed that a page names.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckedCandidate {
+    /// The feed.
     #[serde(flatten)]
-    candidate: Candidate,
+    pub candidate: Candidate,
     /// Whether it is the one that was read.
     pub chosen: bool,
 }
@@ -71,6 +62,13 @@ impl CheckReport {
     /// Whether the source turned out to be, or to lead to, a feed.
     pub fn is_feed(&self) -> bool {
         self.format.is_some()
+    }
+
+    /// The report on a source that gave nothing; the message says why.
+    pub(crate) fn unreachable(source: &str, message: String) -> Self {
+        let mut report = Self::about(source);
+        report.error(&UNREACHABLE, message);
+        report
     }
 
     fn about(source: &str) -> Self {
@@ -155,6 +153,12 @@ struct Checking<'a> {
 
 impl Checking<'_> {
     async fn address(&self, report: &mut CheckReport, url: &Url) {
+        // Some platforms keep their feeds where no page tells.
+        if let Some(feed) = normalize::feed_of_platform(url)
+            && self.feed(report, &feed).await.is_ok()
+        {
+            return;
+        }
         match self.fetch(url).await {
             Ok(page) => {
                 report.url = Some(page.url.to_string());
@@ -211,8 +215,7 @@ impl Checking<'_> {
     /// Looks where the usual platforms keep their feed.
     async fn usual_places(&self, report: &mut CheckReport, page: &Url) {
         let said = std::mem::take(&mut report.problems);
-        for place in USUAL_PLACES {
-            let Ok(url) = page.join(place) else { continue };
+        for url in normalize::usual_places(page) {
             if self.feed(report, &url).await.is_ok() {
                 return;
             }

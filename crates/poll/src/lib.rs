@@ -15,6 +15,7 @@ mod daemon;
 mod deletions;
 mod error;
 mod hints;
+mod looker;
 #[cfg(test)]
 mod month;
 mod moves;
@@ -23,6 +24,7 @@ mod poller;
 mod retag;
 mod round;
 mod schedule;
+mod troubles;
 mod websub;
 
 pub use check::{CheckReport, CheckSource, CheckedCandidate, check};
@@ -31,6 +33,7 @@ pub use cron_line::CronLine;
 pub use daemon::run;
 pub use error::PollError;
 pub use hints::Hints;
+pub use looker::{Busy, LookError, Looker, Proof, Wanted};
 pub use moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 pub use network::{Network, Witness};
 pub use poller::{Poller, PollerSettings, Selection};

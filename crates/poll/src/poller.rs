@@ -83,6 +83,11 @@ impl Poller {
         }
     }
 
+    /// What asks.
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
     /// When the schedule next wakes the poller.
     pub(crate) fn next_tick(&self) -> Option<DateTime<Utc>> {
         self.schedule.next_after(self.clock.now())

@@ -175,6 +175,9 @@ impl Poller {
         {
             tracing::warn!(%error, "feeds in hand could not be given back; they are polled when their leases end");
         }
+        if summary.feeds > 0 {
+            self.note_troubles().await;
+        }
         summary.duration_ms = (self.clock.now() - started).num_milliseconds().max(0) as u64;
         summary
     }

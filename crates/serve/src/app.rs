@@ -17,6 +17,7 @@ use axum::routing::{MethodRouter, get};
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use model::{Clock, Pictures, Site};
+use poll::Looker;
 use store::{Decisions, Due, Retagged, Revision, Store, StoredPost};
 use tokio::sync::watch;
 use tower_http::csrf::CsrfLayer;
@@ -57,6 +58,10 @@ pub struct App {
     pub due: DueAt,
     /// When digests close.
     pub next_digest_close: NextDigestClose,
+    /// Looks at blogs for people who wait in front of a form.
+    pub looker: Arc<Looker>,
+    /// Whether there is a server that sends mail to members.
+    pub sends_mail: bool,
     /// Those who may say `X-Forwarded-For`.
     pub trusted_proxies: Vec<IpNet>,
     /// Makes the topics of a post anew when a moderator has decided of one.

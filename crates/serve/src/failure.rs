@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     Refused(String),
     /// The asker did this too often; so long should they wait.
     TooMany(Duration),
+    /// Too many others do it at this moment; says so in a sentence without its stop.
+    Busy(String),
     /// What was sent is no form that can be read: the status that fits, and what is wrong with it.
     BadForm(StatusCode, String),
     /// The database could not answer.
@@ -65,6 +67,7 @@ impl Failure {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::BadForm(status, _) => *status,
             Self::Store(StoreError::Away { .. } | StoreError::Locked { .. }) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -84,6 +87,7 @@ impl Failure {
             Self::Method => "This address can only be read",
             Self::Refused(_) => "This was not done",
             Self::TooMany(_) => "That was too often",
+            Self::Busy(_) => "Not at this moment",
             Self::BadForm(..) => "The form did not arrive",
             Self::Store(_) | Self::Internal(_) => "Something went wrong here",
         }
@@ -106,6 +110,13 @@ impl Failure {
             Self::Moved(path) => format!("See {path}."),
             Self::Method => "It answers GET and HEAD; nothing is changed through it.".to_owned(),
             Self::NotFound(detail) | Self::Refused(detail) | Self::BadForm(_, detail) => detail.clone(),
+            Self::Busy(detail) => {
+                let mut sentence = detail.clone();
+                if let Some(first) = sentence.get_mut(..1) {
+                    first.make_ascii_uppercase();
+                }
+                format!("{sentence}. Nothing was changed.")
+            }
             Self::TooMany(wait) => format!(
                 "Nothing was done, so that nobody can keep this site from working for others. Please try again in {}.",
                 in_words(*wait)

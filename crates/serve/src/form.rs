@@ -50,6 +50,12 @@ impl Form {
         }
     }
 
+    /// Gives a field this one value.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.values.retain(|(key, _)| key != name);
+        self.values.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The first value of a field; empty where it was not sent.
     pub(crate) fn value(&self, name: &str) -> &str {
         self.values_of(name).next().unwrap_or_default()

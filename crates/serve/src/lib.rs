@@ -12,6 +12,7 @@ mod admin;
 mod admin_tests;
 mod app;
 mod asked;
+mod blog_address;
 mod cache;
 mod caller;
 mod connections;
@@ -24,7 +25,6 @@ mod failure;
 mod feed_tests;
 mod feeds;
 mod fixed;
-#[allow(dead_code, reason = "the first forms are on their way")]
 mod form;
 #[cfg(test)]
 mod form_tests;
@@ -33,21 +33,27 @@ mod health;
 mod issue_tests;
 mod issues;
 mod links;
+#[cfg(test)]
+mod manage_tests;
 mod metrics;
 mod negotiate;
+mod notices;
 mod pages;
 mod parameters;
-#[allow(dead_code, reason = "the first forms are on their way")]
+#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod private;
+#[cfg(test)]
+mod register_tests;
 mod routes;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "the first forms are on their way")]
+#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
 #[cfg(test)]
 mod topic_tests;
+mod troubles;
 mod websub;
 
 pub use admin::{Admin, Role};

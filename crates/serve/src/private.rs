@@ -191,16 +191,17 @@ async fn receive(headers: &HeaderMap, body: Body) -> Result<Form, Failure> {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next());
-    if !media_type.is_some_and(|name| {
-        name.trim()
-            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    }) {
+    let is = |name: &str| media_type.is_some_and(|sent| sent.trim().eq_ignore_ascii_case(name));
+    // RFC 8058 section 3.1: who presses a button for the reader of a mail may send it so, and then needs no field.
+    let has_no_fields = is("multipart/form-data");
+    if !has_no_fields && !is("application/x-www-form-urlencoded") {
         return Err(Failure::BadForm(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "A form is sent as application/x-www-form-urlencoded.".to_owned(),
         ));
     }
     match tokio::time::timeout(ARRIVES_WITHIN, to_bytes(body, LARGEST_BYTES)).await {
+        Ok(Ok(_)) if has_no_fields => Ok(Form::default()),
         Ok(Ok(bytes)) => Ok(Form::read(&bytes)),
         Ok(Err(_)) => Err(Failure::BadForm(
             StatusCode::PAYLOAD_TOO_LARGE,

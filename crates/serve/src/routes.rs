@@ -9,8 +9,8 @@ use axum::routing::get;
 use crate::admin::Role;
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
-use crate::private::posted;
-use crate::{admin, digests, entries_json, feeds, fixed, health, metrics, pages, websub};
+use crate::private::{posted, private};
+use crate::{admin, digests, entries_json, feeds, fixed, health, metrics, pages, troubles, websub};
 
 const NONE: &[&str] = &[];
 
@@ -19,6 +19,36 @@ pub(crate) fn of_a_fetcher() -> Router<Arc<State>> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/metrics", get(metrics::metrics))
+}
+
+/// Where bloggers join, and what is theirs alone.
+fn of_members() -> Router<Arc<State>> {
+    Router::new()
+        .route(
+            "/register",
+            private(pages::REGISTER_PARAMETERS, pages::register)
+                .merge(posted(NONE, pages::take_registration)),
+        )
+        .route(
+            "/manage/{token}",
+            private(pages::MANAGE_PARAMETERS, pages::manage)
+                .merge(posted(pages::MANAGE_PARAMETERS, pages::take_manage)),
+        )
+        .route("/manage/{token}/data.json", private(NONE, pages::manage_data))
+        .route(
+            "/manage/{token}/posts/{key}",
+            private(NONE, pages::manage_post).merge(posted(NONE, pages::take_manage_post)),
+        )
+        .route(
+            "/confirm/{code}",
+            private(NONE, pages::confirm).merge(posted(NONE, pages::confirmed)),
+        )
+        .route(
+            "/unsubscribe/{code}",
+            private(NONE, pages::unsubscribe).merge(posted(NONE, pages::unsubscribed)),
+        )
+        .route("/members/{slug}/health.atom", fresh(NONE, troubles::health_feed))
+        .route("/members/{slug}/badge.svg", kept(NONE, troubles::badge))
 }
 
 /// What a process answers that serves the site.
@@ -61,6 +91,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/readyz", get(health::ready))
         .merge(behind_the_scenes())
         .merge(websub::callbacks())
+        .merge(of_members())
         .merge(of_a_fetcher());
     for format in Format::ALL {
         let extension = format.extension();

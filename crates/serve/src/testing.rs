@@ -8,11 +8,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use fetch::{FetchConfig, Fetcher};
 use http_body_util::BodyExt;
 use model::{
     ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
+use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
 use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Retagged, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -207,7 +209,40 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
         hub: HubNews::None,
         new: Vec::new(),
         changed: Vec::new(),
+        missing: Vec::new(),
+        found_again: Vec::new(),
+        migrated: None,
     }
+}
+
+/// Looks at blogs on loopback.
+fn looker(store: &Store, clock: &Arc<FixedClock>) -> Arc<Looker> {
+    let fetcher = Fetcher::new(FetchConfig {
+        user_agent: "Voice in a test".to_owned(),
+        timeout: Duration::from_secs(10),
+        max_body_bytes: 1 << 20,
+        concurrency: 8,
+        per_host: 8,
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+    })
+    .unwrap();
+    let settings = PollerSettings {
+        intervals: Intervals {
+            min: Duration::from_mins(30),
+            max: Duration::from_hours(24),
+        },
+        schedule: CronLine::parse("0 */5 * * * *", chrono_tz::UTC).unwrap(),
+        concurrency: 8,
+        per_host: 8,
+    };
+    let poller = Poller::new(
+        store.clone(),
+        fetcher,
+        Arc::clone(clock) as _,
+        Arc::new(site()),
+        settings,
+    );
+    Arc::new(Looker::new(watch::channel(Arc::new(poller)).1))
 }
 
 /// The Voice as a client sees it.
@@ -228,6 +263,8 @@ impl Client {
         let clock = Arc::new(FixedClock::at(at(NOW)));
         let (sender, receiver) = watch::channel(Arc::new(site()));
         let app = App {
+            looker: looker(&store, &clock),
+            sends_mail: true,
             site: receiver,
             store,
             clock: Arc::clone(&clock) as Arc<_>,
@@ -280,18 +317,30 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(Body::empty()).unwrap())
-            .await
-            .unwrap();
+        self.answer(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
         }
+    }
+
+    /// Sends a form.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin");
+        self.answer(request.body(Body::from(form)).unwrap()).await
     }
 
     /// Sends a form with these headers.
@@ -303,14 +352,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::from(body)).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        self.answer(request.body(Body::from(body)).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

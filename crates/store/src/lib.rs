@@ -32,6 +32,7 @@ mod error;
 mod feeds;
 mod hosts;
 mod issues;
+mod known;
 mod labels;
 mod leases;
 mod left_out;
@@ -40,6 +41,8 @@ mod members;
 mod membership;
 mod merge;
 mod missing;
+mod notices;
+mod own_posts;
 mod polls;
 mod postgres;
 mod query;
@@ -83,6 +86,8 @@ pub use membership::{
     Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
 };
 pub use missing::Overdue;
+pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
+pub use own_posts::{OwnPost, Verdict};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,

@@ -34,6 +34,9 @@ const MEMBER_OF_LINK: &str = "SELECT m.slug, l.made_at, l.proved_at
     FROM manage_links l JOIN members m ON m.id = l.member_id WHERE l.hash = $1";
 const ADD_LINK: &str = "INSERT INTO manage_links (hash, member_id, made_at, proved_at)
     SELECT $2, m.id, $3, $4 FROM members m WHERE m.slug = $1 AND m.withdrawn_at IS NULL";
+/// Links of people who said that a member is them and did not prove it; that of the registration itself stays.
+const END_OLD_CLAIMS: &str = "DELETE FROM manage_links WHERE proved_at IS NULL AND made_at < $2
+        AND member_id = (SELECT m.id FROM members m WHERE m.slug = $1 AND m.created_at <> manage_links.made_at)";
 const PROVE_LINK: &str = "UPDATE manage_links SET proved_at = $2 WHERE hash = $1";
 const END_OTHER_LINKS: &str = "DELETE FROM manage_links WHERE hash <> $2
         AND member_id = (SELECT m.id FROM members m WHERE m.slug = $1)";
@@ -73,6 +76,7 @@ const TAKE_FEEDS: &str =
     "UPDATE feeds SET version = version + 1, member_id = $2, owner_by_hand = TRUE WHERE member_id = $1";
 const TAKE_ENTRIES: &str = "UPDATE entries SET member_id = $2, changed_at = $3 WHERE member_id = $1";
 const TAKE_ALIASES: &str = "UPDATE member_aliases SET member_id = $2 WHERE member_id = $1";
+const TAKE_NOTICES: &str = "UPDATE notices SET member_id = $2 WHERE member_id = $1";
 const ADD_ALIAS: &str = "INSERT INTO member_aliases (slug, member_id) VALUES ($1, $2)";
 const OF_MERGED: [&str; 3] = [
     "DELETE FROM manage_links WHERE member_id = $1",
@@ -81,6 +85,9 @@ const OF_MERGED: [&str; 3] = [
 ];
 const ALIAS: &str =
     "SELECT m.slug FROM member_aliases a JOIN members m ON m.id = a.member_id WHERE a.slug = $1";
+
+/// How long a link that was never proved may be used for proving, once others are asked for.
+const CLAIM_LASTS: TimeDelta = TimeDelta::days(14);
 
 /// After how long an e-mail address that nobody confirmed is erased.
 const UNCONFIRMED: TimeDelta = TimeDelta::days(7);
@@ -210,9 +217,44 @@ impl Store {
         now: DateTime<Utc>,
         zone: Tz,
     ) -> Result<Registered, StoreError> {
+        self.register_for(registration, None, now, zone).await
+    }
+
+    /// As [`Self::register`], and makes the link that holds this secret, in the same moment. The same again ends the same
+    /// way: what waits already and has this link is told as what waits.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub async fn register_with_link(
+        &self,
+        registration: &Registration,
+        secret: &Secret,
+        now: DateTime<Utc>,
+        zone: Tz,
+    ) -> Result<Registered, StoreError> {
+        self.register_for(registration, Some(secret), now, zone).await
+    }
+
+    async fn register_for(
+        &self,
+        registration: &Registration,
+        secret: Option<&Secret>,
+        now: DateTime<Utc>,
+        zone: Tz,
+    ) -> Result<Registered, StoreError> {
         let mut transaction = self.begin().await?;
         if let Some((member, feed, status)) = known_feed(&mut transaction, &registration.feed.url).await? {
-            return Ok(Registered::Known { member, feed, status });
+            let again = match secret {
+                Some(secret) if status == FeedStatus::Pending => link_of(&mut transaction, secret.reveal())
+                    .await?
+                    .is_some_and(|link| link.member == member),
+                _ => false,
+            };
+            return Ok(if again {
+                Registered::Pending { member, feed }
+            } else {
+                Registered::Known { member, feed, status }
+            });
         }
         if let Some(cause) = why_away(&mut transaction, &registration.feed.url).await? {
             return Ok(Registered::Away { cause });
@@ -243,6 +285,9 @@ impl Store {
             at: now,
         };
         audit::write(&mut transaction, &decision, "register feed", &feed).await?;
+        if let Some(secret) = secret {
+            add_link(&mut transaction, &member, secret, now, None).await?;
+        }
         transaction.commit().await?;
         Ok(Registered::Pending { member, feed })
     }
@@ -396,7 +441,7 @@ impl Store {
         }
         let mut revision = NextRevision::begin(&mut transaction, decision.at).await?;
         revision.visible = true;
-        for take in [TAKE_FEEDS, TAKE_ALIASES] {
+        for take in [TAKE_FEEDS, TAKE_ALIASES, TAKE_NOTICES] {
             Sql::new(take)
                 .bind(one)
                 .bind(other)
@@ -426,28 +471,22 @@ impl Store {
 
     /// What the link that holds this secret opens.
     pub async fn manage_link(&self, secret: &str) -> Result<Option<ManageLink>, StoreError> {
-        let row = Sql::new(MEMBER_OF_LINK)
-            .bind(hash(&[secret]))
-            .fetch_optional(self.readers())
-            .await?;
-        row.map(|row| {
-            let mut fields = Fields::of("manage_links", &row);
-            Ok(ManageLink {
-                member: fields.take()?,
-                made_at: fields.at()?,
-                proved_at: fields.at_optional()?,
-            })
-        })
-        .transpose()
+        link_of(self.readers(), secret).await
     }
 
     /// Makes a link for somebody who says that this member is them; it may do nothing much before it is proved. `None`
     /// if nobody has this slug.
     pub async fn ask_for_link(&self, member: &str, now: DateTime<Utc>) -> Result<Option<Secret>, StoreError> {
         let mut transaction = self.begin().await?;
-        let secret = add_link(&mut transaction, member, now, None).await?;
+        let secret = Secret::new()?;
+        Sql::new(END_OLD_CLAIMS)
+            .bind(member)
+            .bind(millis(now - CLAIM_LASTS))
+            .execute(&mut transaction)
+            .await?;
+        let added = add_link(&mut transaction, member, &secret, now, None).await?;
         transaction.commit().await?;
-        Ok(secret)
+        Ok(added.then_some(secret))
     }
 
     /// Makes a link that may do everything, for a member whom a moderator knows; all older ones end. `None` if nobody
@@ -458,13 +497,14 @@ impl Store {
         decision: &Decision<'_>,
     ) -> Result<Option<Secret>, StoreError> {
         let mut transaction = self.begin().await?;
-        let secret = add_link(&mut transaction, member, decision.at, Some(decision.at)).await?;
-        if let Some(secret) = &secret {
+        let secret = Secret::new()?;
+        let added = add_link(&mut transaction, member, &secret, decision.at, Some(decision.at)).await?;
+        if added {
             end_other_links(&mut transaction, member, secret.reveal()).await?;
             audit::write(&mut transaction, decision, "new link", member).await?;
             transaction.commit().await?;
         }
-        Ok(secret)
+        Ok(added.then_some(secret))
     }
 
     /// Writes down that whoever has this link proved the blog to be theirs, `how`; all older links end. Gives false if
@@ -606,13 +646,30 @@ pub(crate) async fn verify(
     Ok(())
 }
 
+async fn link_of<'c>(on: impl Into<On<'c>>, secret: &str) -> Result<Option<ManageLink>, StoreError> {
+    let row = Sql::new(MEMBER_OF_LINK)
+        .bind(hash(&[secret]))
+        .fetch_optional(on)
+        .await?;
+    row.map(|row| {
+        let mut fields = Fields::of("manage_links", &row);
+        Ok(ManageLink {
+            member: fields.take()?,
+            made_at: fields.at()?,
+            proved_at: fields.at_optional()?,
+        })
+    })
+    .transpose()
+}
+
+/// Whether there is such a member.
 async fn add_link(
     transaction: &mut Transaction,
     member: &str,
+    secret: &Secret,
     made_at: DateTime<Utc>,
     proved_at: Option<DateTime<Utc>>,
-) -> Result<Option<Secret>, StoreError> {
-    let secret = Secret::new()?;
+) -> Result<bool, StoreError> {
     let added = Sql::new(ADD_LINK)
         .bind(member)
         .bind(secret.hash())
@@ -620,7 +677,7 @@ async fn add_link(
         .bind(proved_at.map(millis))
         .execute(transaction)
         .await?;
-    Ok((added > 0).then_some(secret))
+    Ok(added > 0)
 }
 
 async fn end_other_links(

@@ -82,6 +82,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "missing",
         include_str!("../../../migrations/postgres/0012_missing.sql"),
     ),
+    (
+        13,
+        "notices",
+        include_str!("../../../migrations/postgres/0013_notices.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.

@@ -27,6 +27,15 @@ impl Secret {
         Ok(Self(hexadecimal(&bytes)))
     }
 
+    /// One that was given out before and comes back, such as from a form; `None` if it never was one.
+    pub fn read(text: &str) -> Option<Self> {
+        let is_secret = text.len() == 64
+            && text
+                .bytes()
+                .all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+        is_secret.then(|| Self(text.to_owned()))
+    }
+
     /// The secret itself, for whom it is meant.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -71,6 +80,10 @@ mod tests {
         let (one, other) = (Secret::new().unwrap(), Secret::new().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.reveal().len(), 64);
+        assert_eq!(Secret::read(one.reveal()), Some(one.clone()));
+        for bad in ["", "abc", &one.reveal()[1..], &one.reveal().to_uppercase()] {
+            assert!(Secret::read(bad).is_none() || bad == one.reveal(), "{bad}");
+        }
         assert!(!format!("{one:?}").contains(one.reveal()));
         assert_ne!(one.hash(), one.reveal());
     }

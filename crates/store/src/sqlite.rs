@@ -83,6 +83,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "missing",
         include_str!("../../../migrations/sqlite/0012_missing.sql"),
     ),
+    (
+        13,
+        "notices",
+        include_str!("../../../migrations/sqlite/0013_notices.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.

@@ -82,7 +82,8 @@ const ERASE_FEED: &str = "UPDATE feeds SET version = version + 1, slug = 'withdr
         moved_to = NULL, moved_since_at = NULL, title = NULL, validators_url = NULL, proposed_url = NULL,
         held_why = NULL, hub_url = NULL, hub_topic = NULL, decided_by = $3, decided_why = NULL, withdrawn_at = $4
     WHERE id = $1 RETURNING slug";
-const OF_FEED: [&str; 5] = [
+const OF_FEED: [&str; 6] = [
+    "DELETE FROM feed_troubles WHERE feed_id = $1",
     "DELETE FROM subscriptions WHERE feed_id = $1",
     "DELETE FROM polls WHERE feed_id = $1",
     "DELETE FROM feed_aliases WHERE feed_id = $1",
@@ -93,7 +94,8 @@ const ERASE_MEMBER: &str =
     "UPDATE members SET slug = 'withdrawn-' || id, name = 'A former member', organisation = NULL,
         url = NULL, verified_at = NULL, verified_by = NULL, consented_at = NULL, withdrawn_at = $2
     WHERE id = $1 RETURNING slug";
-const OF_MEMBER: [&str; 3] = [
+const OF_MEMBER: [&str; 4] = [
+    "DELETE FROM notices WHERE member_id = $1",
     "DELETE FROM member_emails WHERE member_id = $1",
     "DELETE FROM manage_links WHERE member_id = $1",
     "DELETE FROM member_aliases WHERE member_id = $1",

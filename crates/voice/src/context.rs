@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use fetch::{FetchConfig, Fetcher};
+use mail::{PostOffice, SmtpSettings};
 use model::{Clock, Site, SystemClock, Week};
 use poll::{CronLine, Intervals, IssueStep, Issues, Poller, PollerSettings};
 use registry::Settings;
@@ -164,6 +165,16 @@ pub(crate) fn intervals(settings: &Settings) -> Intervals {
         min: settings.fetch.min_interval,
         max: settings.fetch.max_interval,
     }
+}
+
+/// What sends mail to members, by the server that the config names, if it names one.
+pub(crate) fn post_office(settings: &Settings, store: Store) -> anyhow::Result<PostOffice> {
+    let smtp = settings.mail.as_ref().map(|mail| SmtpSettings {
+        server: mail.smtp.clone(),
+        password: environment("VOICE_SMTP_PASSWORD").filter(|password| !password.is_empty()),
+        from: mail.from.clone(),
+    });
+    Ok(PostOffice::new(store, Arc::new(SystemClock), smtp)?)
 }
 
 /// A poller that writes to `store`.

@@ -275,6 +275,13 @@ struct SilentMember {
     since: Option<When>,
 }
 
+/// Whether an editor has published a hand on the week, and whether the page shows it.
+enum Edition {
+    None,
+    Elsewhere,
+    Here,
+}
+
 #[derive(Template)]
 #[template(path = "digest.html")]
 struct DigestPage {
@@ -298,8 +305,7 @@ struct DigestPage {
     new_members: Vec<NewMember>,
     silent: Vec<SilentMember>,
     links_only: bool,
-    is_edited: bool,
-    has_edition: bool,
+    edition: Edition,
     introduction: Vec<String>,
     elsewhere: Vec<(Named, String)>,
     left_out: Vec<(Named, String)>,
@@ -391,8 +397,11 @@ pub(crate) async fn digest_week(asked: &Asked, shown: &Digest, whole: &Digest) -
             .collect(),
         silent: silent(asked, &issue).await?,
         links_only: asked.parameters.get("layout").is_some(),
-        is_edited,
-        has_edition: first == last && stored.is_some_and(|stored| stored.published.is_some()),
+        edition: match stored {
+            _ if is_edited => Edition::Here,
+            Some(stored) if first == last && stored.published.is_some() => Edition::Elsewhere,
+            _ => Edition::None,
+        },
         introduction: edited
             .introduction
             .iter()

@@ -6,8 +6,13 @@ mod digest;
 mod entry;
 mod fares;
 mod fixed;
+mod letters;
 mod lists;
+mod manage;
+mod manage_posts;
 mod post;
+mod preview;
+mod register;
 mod river;
 mod search;
 mod shell;
@@ -19,7 +24,13 @@ pub(crate) use digest::{counted, digest_issues, digest_week};
 pub(crate) use entry::entry;
 pub(crate) use fares::fetching;
 pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
+pub(crate) use letters::{confirm, confirmed, unsubscribe, unsubscribed};
 pub(crate) use lists::{members, topics};
+pub(crate) use manage::{
+    PARAMETERS as MANAGE_PARAMETERS, data as manage_data, show as manage, take as take_manage,
+};
+pub(crate) use manage_posts::{show as manage_post, take as take_manage_post};
+pub(crate) use register::{PARAMETERS as REGISTER_PARAMETERS, ask as register, take as take_registration};
 pub(crate) use river::{
     PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member,
 };

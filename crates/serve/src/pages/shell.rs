@@ -101,7 +101,6 @@ impl Shell {
         shell
     }
 
-    #[allow(dead_code, reason = "the first forms are on their way")]
     /// The page of a form: unlisted, and its title says so when something is wrong with what was sent.
     pub(super) fn of_form(mut self, form: &Form) -> Self {
         if !form.is_right() {

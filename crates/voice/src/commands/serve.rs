@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use model::{Site, SystemClock};
-use poll::Poller;
+use poll::{Looker, Poller};
 use registry::Settings;
 use serve::App;
 use store::Store;
@@ -66,8 +66,12 @@ pub(crate) async fn poll_and_serve(
     let schedule = context::digest_schedule(&site)?;
     let intervals = context::intervals(&settings);
     let (live, site_changes, poller_changes) = Live::new(role, site, poller);
+    let post_office = context::post_office(&settings, store.clone())?;
+    let (looked_through, site_of_mails) = (poller_changes.clone(), site_changes.clone());
     let app = App {
         site: site_changes,
+        looker: Arc::new(Looker::new(looked_through)),
+        sends_mail: settings.mail.is_some(),
         store: store.clone(),
         clock: Arc::new(SystemClock),
         poll_stale_after: stale_after(&settings),
@@ -82,6 +86,11 @@ pub(crate) async fn poll_and_serve(
     };
     let polling = (role != Role::Web)
         .then(|| tokio::spawn(poll::run(poller_changes, context::issues(&store), stop.clone())));
+    // Mail belongs to whoever polls: several of them share the work.
+    let posting = (role != Role::Web).then(|| {
+        let stop = stop.clone();
+        tokio::spawn(async move { post_office.run(site_of_mails, stop).await })
+    });
     let mut stopping = stop.clone();
     let serving = serve::serve(listener, app, async move {
         // An error means that the signal handler is gone, which is as good a reason to stop.
@@ -91,10 +100,13 @@ pub(crate) async fn poll_and_serve(
         served = serving => served.context("the web server stopped")?,
         never = live.reload_on_hangup(reload, &store) => never?,
     }
-    match polling {
-        Some(polling) => polling.await.context("the poller stopped"),
-        None => Ok(()),
+    if let Some(polling) = polling {
+        polling.await.context("the poller stopped")?;
     }
+    if let Some(posting) = posting {
+        posting.await.context("the sending of mail stopped")?;
+    }
+    Ok(())
 }
 
 /// The parts of a running Voice that a reload replaces.

@@ -148,12 +148,12 @@ pub(crate) async fn decide(mut visit: Visit, who: Who) -> Replied {
             let retag = &visit.asked.state.app.retag;
             let tag = |post: &store::StoredPost, decisions: &store::Decisions| retag(&site, post, decisions);
             let topics = store
-                .decide_topics(&key, &decisions, &who.name, now, &tag)
+                .decide_topics(&key, &decisions, who.decides(None, now), &tag)
                 .await?;
             if topics.is_none() {
                 return Err(Failure::not_found("There is no such post."));
             }
-            store.settle_dispute(&key, &topic, now).await?;
+            store.settle_dispute(&key, &topic, who.decides(None, now)).await?;
             Ok(Reply::see(format!(
                 "/admin/entries/{}?done=topics",
                 links::segment(&key)

@@ -162,12 +162,12 @@ pub(crate) async fn disputes(visit: Visit, who: Who) -> Replied {
 }
 
 /// `POST /admin/disputes/{key}`: the topics stay as they are.
-pub(crate) async fn settle_dispute(visit: Visit, _who: Who) -> Replied {
+pub(crate) async fn settle_dispute(visit: Visit, who: Who) -> Replied {
     let (key, now) = (visit.asked.name.clone(), visit.asked.state.now());
     let settled = visit
         .asked
         .store()
-        .settle_dispute(&key, visit.form.value("topic"), now)
+        .settle_dispute(&key, visit.form.value("topic"), who.decides(None, now))
         .await?;
     let word = if settled { "settled" } else { "nothing" };
     Ok(Reply::see(format!("/admin/disputes?done={word}")))

@@ -1,0 +1,205 @@
+//! Everything that the Voice holds of a member's posts, for that member: each with what became of it.
+
+use chrono::{DateTime, Utc};
+use model::{TopicMatch, normal_feed_address};
+use url::Url;
+
+use crate::audit::{self, Decision};
+use crate::changes::NextRevision;
+use crate::rows::{Fields, millis};
+use crate::sql::{Row, Sql};
+use crate::tombstones::Cause;
+use crate::{Store, StoreError};
+
+macro_rules! own_posts {
+    () => {
+        "SELECT e.key, e.title, e.summary, e.link, e.topics, e.hashtags, e.published_at, e.arrived_at, e.released_at,
+            e.shown, e.withdrawn_at, e.withdrawn_by, e.withdrawn_why, o.key, p.name, f.url, e.words
+         FROM entries e CROSS JOIN members m CROSS JOIN feeds f
+            LEFT JOIN entries o ON o.id = e.duplicate_of LEFT JOIN members p ON p.id = o.member_id
+         WHERE m.id = e.member_id AND f.id = e.feed_id AND m.slug = $1"
+    };
+}
+const OWN_POSTS: &str = concat!(
+    own_posts!(),
+    " ORDER BY e.river_at DESC, e.id DESC LIMIT $2 OFFSET $3"
+);
+const OWN_POST: &str = concat!(own_posts!(), " AND e.key = $2");
+const COUNT: &str = "SELECT COUNT(*) FROM entries e JOIN members m ON m.id = e.member_id WHERE m.slug = $1";
+
+const FIND_FEED: &str = "SELECT id, url FROM feeds WHERE slug = $1 AND withdrawn_at IS NULL";
+const IS_ANOTHERS: &str = "SELECT EXISTS (SELECT 1 FROM feeds WHERE id <> $1 AND (url = $2 OR address = $3))
+        OR EXISTS (SELECT 1 FROM feed_aliases WHERE feed_id <> $1 AND address = $3)";
+/// What was learnt of the old address says nothing of the new one, and the next poll comes at once.
+const MOVE: &str = "UPDATE feeds SET version = version + 1, url = $2, moved_to = NULL, moved_since_at = NULL,
+        etag = NULL, last_modified = NULL, body_hash = NULL, validators_url = NULL, retry_after_at = NULL,
+        gone_since_at = NULL, proposed_url = NULL, next_poll_at = $3, next_poll_why = 'rhythm',
+        status = CASE WHEN status = 'gone' THEN 'active' ELSE status END
+    WHERE id = $1";
+const KEEP_OLD: &str = "INSERT INTO feed_aliases (address, feed_id, since_at) VALUES ($1, $2, $3)
+    ON CONFLICT (address) DO UPDATE SET feed_id = excluded.feed_id, since_at = excluded.since_at";
+const LINKS: &str =
+    "SELECT COUNT(*) FROM manage_links l JOIN members m ON m.id = l.member_id WHERE m.slug = $1";
+
+/// What became of a post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Readers see it since then.
+    Shown(DateTime<Utc>),
+    /// It tells the same story as another, which stands for both: that one's key and member.
+    SameStory(String, String),
+    /// Only tagged posts are taken, and it has neither a topic nor a hashtag of the network.
+    LeftOut,
+    /// It is gone, with its text, since then, for this cause and reason.
+    Withdrawn(DateTime<Utc>, Option<Cause>, Option<String>),
+}
+
+/// A post of a member's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnPost {
+    /// Its key.
+    pub key: String,
+    /// Plain text.
+    pub title: Option<String>,
+    /// Plain text; stands for the title of a post without one.
+    pub summary: String,
+    /// The original.
+    pub link: Option<String>,
+    /// Its topics.
+    pub topics: Vec<TopicMatch>,
+    /// Its hashtags.
+    pub hashtags: Vec<String>,
+    /// The feed's date, or that of its arrival.
+    pub published: DateTime<Utc>,
+    /// When we first saw it.
+    pub arrived: DateTime<Utc>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The address of the feed that it came by.
+    pub feed: String,
+    /// Words in the text.
+    pub words: u32,
+}
+
+impl Store {
+    /// The posts of this member, whatever became of them, the newest first, `skip` of them left out.
+    pub async fn own_posts(&self, member: &str, limit: u32, skip: u32) -> Result<Vec<OwnPost>, StoreError> {
+        let rows = Sql::new(OWN_POSTS)
+            .bind(member)
+            .bind(limit)
+            .bind(skip)
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(own_post).collect()
+    }
+
+    /// How many there are.
+    pub async fn count_own_posts(&self, member: &str) -> Result<u64, StoreError> {
+        let count: i64 = Sql::new(COUNT)
+            .bind(member)
+            .fetch_value("entries", self.readers())
+            .await?;
+        Ok(count as u64)
+    }
+
+    /// The post with this key, if it is this member's.
+    pub async fn own_post(&self, member: &str, key: &str) -> Result<Option<OwnPost>, StoreError> {
+        let row = Sql::new(OWN_POST)
+            .bind(member)
+            .bind(key)
+            .fetch_optional(self.readers())
+            .await?;
+        row.as_ref().map(own_post).transpose()
+    }
+
+    /// Takes the feed with this slug to another address, keeping the old one as an alias and its entries with their keys.
+    /// Gives false if there is no such feed, or the address is another's.
+    pub async fn move_feed(&self, slug: &str, to: &Url, decision: &Decision<'_>) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut revision = NextRevision::begin(&mut transaction, decision.at).await?;
+        let Some(row) = Sql::new(FIND_FEED)
+            .bind(slug)
+            .fetch_optional(&mut transaction)
+            .await?
+        else {
+            return Ok(false);
+        };
+        let mut fields = Fields::of("feeds", &row);
+        let id: i64 = fields.take()?;
+        let from: Url = fields.read(|text: &str| Url::parse(text).ok())?;
+        let is_anothers: bool = Sql::new(IS_ANOTHERS)
+            .bind(id)
+            .bind(to.as_str())
+            .bind(normal_feed_address(to))
+            .fetch_value("feeds", &mut transaction)
+            .await?;
+        if is_anothers {
+            return Ok(false);
+        }
+        Sql::new(MOVE)
+            .bind(id)
+            .bind(to.as_str())
+            .bind(millis(decision.at))
+            .execute(&mut transaction)
+            .await?;
+        Sql::new(KEEP_OLD)
+            .bind(normal_feed_address(&from))
+            .bind(id)
+            .bind(millis(decision.at))
+            .execute(&mut transaction)
+            .await?;
+        audit::write(&mut transaction, decision, "move feed", slug).await?;
+        revision.visible = true;
+        revision.finish(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// How many links open this member's own page.
+    pub async fn count_links(&self, member: &str) -> Result<u64, StoreError> {
+        let count: i64 = Sql::new(LINKS)
+            .bind(member)
+            .fetch_value("manage_links", self.readers())
+            .await?;
+        Ok(count as u64)
+    }
+}
+
+fn own_post(row: &Row) -> Result<OwnPost, StoreError> {
+    let mut fields = Fields::of("entries", row);
+    let key = fields.take()?;
+    let title = fields.take()?;
+    let summary = fields.take()?;
+    let link = fields.take()?;
+    let topics = fields.json()?;
+    let hashtags = fields.json()?;
+    let published = fields.at()?;
+    let arrived = fields.at()?;
+    let released = fields.at()?;
+    let shown: bool = fields.take()?;
+    let withdrawn = fields.at_optional()?;
+    let cause = fields.read_optional(Cause::parse)?;
+    let why = fields.take()?;
+    let original: Option<(String, String)> = fields.take::<Option<String>>()?.zip(fields.take()?);
+    let feed = fields.take()?;
+    let words = fields.number()?;
+    let verdict = match (withdrawn, original) {
+        (Some(at), _) => Verdict::Withdrawn(at, cause, why),
+        (None, Some((key, member))) => Verdict::SameStory(key, member),
+        (None, None) if shown => Verdict::Shown(released),
+        (None, None) => Verdict::LeftOut,
+    };
+    Ok(OwnPost {
+        key,
+        title,
+        summary,
+        link,
+        topics,
+        hashtags,
+        published,
+        arrived,
+        verdict,
+        feed,
+        words,
+    })
+}

@@ -1,0 +1,267 @@
+//! From joining to leaving in a real browser: at the width of a telephone, with scripts switched off, by the keyboard
+//! alone; and what the log says of it, which is nothing that is private.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::blogosphere::{Answer, Blogosphere};
+use support::chromium::{self, Chromium};
+use support::{FETCH, Voice};
+
+const FEED: &str = r#"<?xml version="1.0"?><rss version="2.0"><channel><title>Ann writes</title><link>BLOG</link>
+<item><title>What councillors said</title><link>BLOGone</link><guid>BLOGone</guid>
+<pubDate>Mon, 16 Nov 2015 09:00:00 GMT</pubDate><description>MARKERWORD What councillors said at the meeting.</description></item>
+<item><title>A second post</title><link>BLOGtwo</link><guid>BLOGtwo</guid>
+<pubDate>Tue, 17 Nov 2015 09:00:00 GMT</pubDate><description>Something else of the council.</description></item>
+</channel></rss>"#;
+
+/// A reader who has a keyboard and nothing else.
+struct Reader {
+    browser: Chromium,
+    pictures: usize,
+}
+
+impl Reader {
+    fn start() -> Self {
+        let mut browser = Chromium::start();
+        browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+        Self { browser, pictures: 0 }
+    }
+
+    fn key(&mut self, key: &str, code: u32, text: &str) {
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            let mut stroke = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
+            if !text.is_empty() {
+                stroke["text"] = json!(text);
+            }
+            self.browser.call("Input.dispatchKeyEvent", &stroke);
+        }
+    }
+
+    fn says(&mut self) -> String {
+        let text = self
+            .browser
+            .evaluate("document.title + '\\n' + document.body.innerText");
+        text.as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the page says these words; a picture is taken of it.
+    fn sees(&mut self, words: &str) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            // Between two pages there is none.
+            let found = self.browser.evaluate(&format!(
+                "!!document.body && document.readyState == 'complete' && (document.title + document.body.innerText).includes({})",
+                json!(words)
+            ));
+            if found == true {
+                break;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{words:?} was never seen: {}",
+                self.says()
+            );
+            std::thread::yield_now();
+        }
+        let wide = self.browser.evaluate("document.documentElement.scrollWidth");
+        assert!(wide.as_u64().unwrap() <= 390, "{words}: {wide} pixels wide");
+        self.picture(words);
+    }
+
+    /// Puts a picture of the page beside the built tests, for people to look at.
+    fn picture(&mut self, of: &str) {
+        self.pictures += 1;
+        let name: String = of
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let file =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("joining-{:02}-{name}.png", self.pictures));
+        let shot = self.browser.call(
+            "Page.captureScreenshot",
+            &json!({"format": "png", "captureBeyondViewport": true}),
+        );
+        std::fs::write(file, decoded(shot["data"].as_str().unwrap())).unwrap();
+    }
+
+    /// Presses Tab until the element that answers to this selector has the focus, and the focus can be seen.
+    fn tab_to(&mut self, selector: &str) {
+        for _ in 0..150 {
+            let there = self.browser.evaluate(&format!(
+                "!!document.activeElement && document.activeElement.matches({})",
+                json!(selector)
+            ));
+            if there == true {
+                let seen = self.browser.evaluate(
+                    "(() => { const s = getComputedStyle(document.activeElement); return s.outlineStyle != 'none' || s.boxShadow != 'none' })()",
+                );
+                assert_eq!(seen, true, "the focus of {selector} is not seen");
+                return;
+            }
+            self.key("Tab", 9, "");
+        }
+        panic!("no Tab leads to {selector}: {}", self.browser.dom());
+    }
+
+    fn types(&mut self, text: &str) {
+        // What stands there is selected when a field is tabbed to, and goes.
+        self.browser.call("Input.insertText", &json!({"text": text}));
+    }
+
+    fn presses(&mut self, selector: &str) {
+        self.tab_to(selector);
+        self.key("Enter", 13, "\r");
+    }
+
+    fn ticks(&mut self, selector: &str) {
+        self.tab_to(selector);
+        self.key(" ", 32, " ");
+    }
+}
+
+/// Base64 (RFC 4648 section 4).
+fn decoded(text: &str) -> Vec<u8> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::new();
+    let (mut held, mut bits) = (0_u32, 0);
+    for letter in text.bytes().filter_map(|c| LETTERS.iter().position(|&l| l == c)) {
+        held = held << 6 | letter as u32;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
+    if !chromium::is_there() {
+        return;
+    }
+    let blogs = Blogosphere::start();
+    let page = |head: &str| {
+        let html = format!(
+            "<html><head>{head}<link rel=alternate type=application/rss+xml href=/feed></head><body>A blog</body></html>"
+        );
+        Answer::Raw(
+            200,
+            vec![("Content-Type", "text/html".to_owned())],
+            html.into_bytes(),
+        )
+    };
+    blogs.answer("/", page(""));
+    blogs.answer("/feed", Answer::Feed(FEED.replace("BLOG", &blogs.url("/"))));
+    let voice = Voice::with_config(FETCH);
+    let server = voice.start("serve --log trace");
+    let at = |path: &str| format!("http://{}{path}", server.address);
+    let mut ann = Reader::start();
+
+    ann.browser.open(&at("/register"));
+    ann.sees("Add your blog");
+    ann.presses("#blog");
+    ann.sees("There is a problem");
+    // The summary has the focus, and its link leads to the field.
+    ann.presses(".error-summary a");
+    ann.types("not an address");
+    ann.key("Enter", 13, "\r");
+    ann.sees("An address has no spaces");
+    ann.tab_to("#blog");
+    ann.types(&blogs.url("/"));
+    ann.key("Enter", 13, "\r");
+    ann.sees("What readers would see");
+    assert!(ann.says().contains("What councillors said"));
+    ann.tab_to("#name");
+    ann.types("Ann Example");
+    // Without consent: told, and nothing that was written is lost.
+    ann.presses("main form:last-of-type button:not(.button--secondary)");
+    ann.sees("Tick the box to say that the posts are yours");
+    let kept = ann.browser.evaluate("document.getElementById('name').value");
+    assert_eq!(kept, "Ann Example");
+    ann.ticks("#consent");
+    ann.key("Enter", 13, "\r");
+    ann.sees("Your blog waits for a moderator");
+    let link = ann.browser.evaluate("document.getElementById('link').value");
+    let secret = link.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    assert_eq!(secret.len(), 64);
+    ann.presses("a.button");
+    ann.sees("It waits for a moderator");
+    assert_eq!(server.get("/members/ann-example").status, 404);
+
+    let approved = voice.run(&["feeds", "approve", "ann-example"]);
+    assert!(approved.status.success(), "{}", support::text(&approved.stderr));
+    let manage = format!("/manage/{secret}");
+    ann.browser.open(&at(&manage));
+    ann.sees("Prove that the blog is yours");
+    ann.presses("#proof button");
+    ann.sees("your blog does not say the word yet");
+    let says = ann.says();
+    let word = &says[says.find("voice-").unwrap()..][..26];
+    blogs.answer(
+        "/",
+        page(&format!("<meta name='localgov-digital-voice' content='{word}'>")),
+    );
+    ann.presses("#proof button");
+    ann.sees("Your blog is proved to be yours");
+
+    let look = "input[name=do][value=look] ~ button";
+    ann.presses(look);
+    ann.sees("We looked");
+    server.wait_for("/entries.json", |entries| {
+        entries.json()["entries"].as_array().unwrap().len() == 2
+    });
+    ann.browser.open(&at(&manage));
+    ann.sees("Readers see it since");
+    ann.presses("a[href*='/posts/']");
+    ann.sees("Take this post back");
+    ann.ticks("#sure");
+    ann.presses("button.button--warning");
+    ann.sees("Your receipt");
+    server.wait_for("/entries.json", |entries| {
+        entries.json()["entries"].as_array().unwrap().len() == 1
+    });
+    ann.browser.open(&at(&manage));
+    ann.sees("You took it back");
+    ann.presses("button.button--warning");
+    ann.sees("This cannot be undone");
+    ann.presses("button.button--warning");
+    ann.sees("Tick the box to say that you want to leave");
+    ann.ticks("#sure");
+    ann.presses("button.button--warning");
+    ann.sees("You have left");
+    assert_eq!(server.get(&manage).status, 404);
+    for path in [
+        "/",
+        "/feed.atom",
+        "/entries.json",
+        "/search?q=MARKERWORD",
+        "/members",
+    ] {
+        let body = server.get(path).body;
+        assert!(
+            !body.contains("MARKERWORD") || path.starts_with("/search"),
+            "{path}"
+        );
+        assert!(!body.contains("councillors said"), "{path}");
+        assert!(!body.contains("Ann Example"), "{path}");
+    }
+    ann.browser.open(&at("/register"));
+    ann.tab_to("#blog");
+    ann.types(&blogs.url("/feed"));
+    ann.key("Enter", 13, "\r");
+    ann.sees("stays away");
+
+    // Neither the link nor a name went into the log, however much it says.
+    for line in server.logged() {
+        assert!(!line.contains(&secret), "{line}");
+        assert!(!line.contains("Ann Example"), "{line}");
+    }
+}
