@@ -1,3 +1,13 @@
 -- Archives of members, and what left, found without walking what is there.
 CREATE INDEX entries_arrived_of_member ON entries (member_id, arrival) WHERE arrival IS NOT NULL;
 CREATE INDEX entries_left ON entries (changed_at, id) WHERE shown = FALSE AND arrival IS NOT NULL;
+
+-- What the hub is still to be told.
+ALTER TABLE site_state ADD COLUMN hub_told_at INTEGER;  -- it knows, or is about to be told, of what changed up to then
+CREATE TABLE hub_pings (
+    feed_url   TEXT PRIMARY KEY,
+    changed_at INTEGER NOT NULL,  -- the change that it is to be told of
+    due_at     INTEGER NOT NULL,
+    failures   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hub_pings_due ON hub_pings (due_at);

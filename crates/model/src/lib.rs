@@ -11,6 +11,8 @@ mod feed;
 mod health;
 mod html;
 mod links;
+pub mod paths;
+mod search;
 mod site;
 mod slug;
 mod text;
@@ -31,6 +33,7 @@ pub use feed::{
 pub use health::{Health, HealthState};
 pub use html::{Piece, SafeHtml};
 pub use links::links_in;
+pub use search::{Filter, FilterBy, Search};
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;
 pub use text::{EXCERPT_WORDS, clean_text, count_words, first_words, reading_minutes};

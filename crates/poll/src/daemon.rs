@@ -10,7 +10,7 @@ use crate::closing::{self, Issues};
 use crate::network::Network;
 use crate::poller::{OUR_NETWORK, Poller, Selection, stopped};
 use crate::round::PollSummary;
-use crate::{retag, websub};
+use crate::{hub, retag, websub};
 
 /// A sleep is cut into slices of this length, so that a clock that jumps is noticed.
 const SLICE: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const SLICE: Duration = Duration::from_secs(30);
 const MANY: usize = 4;
 
 /// Polls what is due, at once and then at each tick of the schedule, and what hubs push, until `stop` turns true; meanwhile
-/// closes the digests and gives the archive its topics by the present rules. A new poller (after a reload of the
+/// closes the digests, gives the archive its topics by the present rules and tells the hub what changed. A new poller (after a reload of the
 /// configuration) takes over at the next tick. A tick that passes while polls are running is not made up for: what is due
 /// then is due still.
 pub async fn run(poller: watch::Receiver<Arc<Poller>>, issues: Arc<dyn Issues>, stop: watch::Receiver<bool>) {
@@ -27,6 +27,7 @@ pub async fn run(poller: watch::Receiver<Arc<Poller>>, issues: Arc<dyn Issues>, 
         () = polls(&poller, &stop) => {}
         () = closing::follow(poller.clone(), &*issues, &stop) => {}
         () = retag::follow(poller.clone(), &stop) => {}
+        () = hub::tell(poller.clone()) => {}
     }
 }
 

@@ -15,6 +15,7 @@ mod daemon;
 mod deletions;
 mod error;
 mod hints;
+mod hub;
 mod looker;
 #[cfg(test)]
 mod month;

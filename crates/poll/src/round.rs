@@ -261,9 +261,11 @@ impl Recorder<'_> {
     }
 
     async fn record(&mut self, polls: Vec<Polled>) {
+        // Readers see nothing of a poll before it is written: who asks what changed since then must not miss it.
+        let at = self.poller.clock.now();
         let (slugs, records): (Vec<String>, Vec<PollRecord>) = polls
             .into_iter()
-            .map(|polled| (polled.slug, polled.record))
+            .map(|polled| (polled.slug, PollRecord { at, ..polled.record }))
             .unzip();
         let store = &self.poller.store;
         let mut together = store.record_polls(&records).await;

@@ -57,6 +57,16 @@ impl Cache {
         cache.site_since.unwrap_or(now)
     }
 
+    /// The document with this key, if it is there and of this revision and site, and was asked for of late.
+    pub(crate) fn ready(&self, revision: i64, site: &Arc<Site>, key: &str) -> Option<Arc<Sealed>> {
+        let cache = self.lock();
+        let (number, held) = cache.edition.as_ref()?;
+        if *number != revision || !Arc::ptr_eq(held, site) {
+            return None;
+        }
+        cache.young.get(key)?.get().cloned()
+    }
+
     /// The place for the document with this key.
     pub(crate) fn slot(&self, key: &str) -> Slot {
         let mut cache = self.lock();

@@ -2,6 +2,7 @@
 //! program is asked to stop, requests in flight are answered and the rest is not waited for.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -11,7 +12,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
-use crate::app::{App, router};
+use crate::app::{App, assemble};
 use crate::caller::Peer;
 
 /// How long a client may take over the headers of a request, and how long an idle connection is kept.
@@ -34,7 +35,8 @@ pub async fn serve(
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let service = TowerToHyperService::new(router(app));
+    let (state, router) = assemble(app);
+    let service = TowerToHyperService::new(router);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
     let graceful = GracefulShutdown::new();
@@ -54,12 +56,20 @@ pub async fn serve(
         };
         // Answers are written whole, so waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        let service = service.clone();
-        let with_peer = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            service.call(request)
+        let (state, service) = (Arc::clone(&state), service.clone());
+        let answer = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            let again = state.again(&request).ok_or_else(|| {
+                request.extensions_mut().insert(Peer(peer));
+                service.call(request)
+            });
+            async move {
+                match again {
+                    Ok(response) => Ok(response),
+                    Err(made) => made.await,
+                }
+            }
         });
-        let connection = http.serve_connection(TokioIo::new(stream), with_peer);
+        let connection = http.serve_connection(TokioIo::new(stream), answer);
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {

@@ -12,6 +12,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use prometheus_client::metrics::histogram::Histogram;
 use sha2::{Digest, Sha256};
 
 use crate::negotiate::{self, Encoding};
@@ -153,6 +154,7 @@ impl Document {
             link: self.link,
             plain: Bytes::from(self.body),
             encoded: [const { OnceLock::new() }; Encoding::COUNT],
+            sent: [const { OnceLock::new() }; Shape::COUNT],
         }
     }
 }
@@ -168,24 +170,97 @@ pub(crate) struct Sealed {
     link: Option<HeaderValue>,
     plain: Bytes,
     encoded: [OnceLock<Bytes>; Encoding::COUNT],
+    sent: [OnceLock<Sent>; Shape::COUNT],
+}
+
+/// What is kept of an answer to give it again: all of its headers.
+#[derive(Debug)]
+struct Sent {
+    headers: HeaderMap,
+    durations: Histogram,
+}
+
+/// The ways in which one document is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    encoding: Encoding,
+    for_browser: bool,
+    /// The asker has it already.
+    is_known: bool,
+}
+
+impl Shape {
+    const COUNT: usize = (Encoding::COUNT + 1) * 4;
+
+    fn index(self) -> usize {
+        let encoding = self.encoding.slot().map_or(0, |slot| slot + 1);
+        encoding * 4 + usize::from(self.for_browser) * 2 + usize::from(self.is_known)
+    }
+
+    fn status(self) -> StatusCode {
+        if self.is_known {
+            StatusCode::NOT_MODIFIED
+        } else {
+            StatusCode::OK
+        }
+    }
 }
 
 impl Sealed {
     /// Roughly what it takes in memory, in bytes, once every encoding has been asked for.
     pub(crate) fn weight_bytes(&self) -> usize {
-        self.plain.len() * 2 + 512
+        self.plain.len() * 2 + 4096
     }
 
-    /// The answer to a GET or HEAD with these headers: 200, or 304 where the asker has it already
-    /// (RFC 9110 section 13.2.2).
-    pub(crate) async fn respond(self: &Arc<Self>, asked: &HeaderMap, now: DateTime<Utc>) -> Response<Body> {
-        let encoding = negotiate::encoding(asked);
-        let for_browser = self.kind.is_styled() && negotiate::is_browser(asked);
-        let modified = self.last_modified(now);
-        let mut response = if negotiate::not_modified(asked, &self.tag, modified) {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response
+    /// How it is sent to whoever asks with these headers: 304 where they have it already (RFC 9110 section 13.2.2).
+    pub(crate) fn shape(&self, asked: &HeaderMap, now: DateTime<Utc>) -> Shape {
+        Shape {
+            encoding: negotiate::encoding(asked),
+            for_browser: self.kind.is_styled() && negotiate::is_browser(asked),
+            is_known: negotiate::not_modified(asked, &self.tag, self.last_modified(now)),
+        }
+    }
+
+    /// Keeps the headers of an answer in this shape, to send them again.
+    pub(crate) fn remember(
+        &self,
+        shape: Shape,
+        headers: &HeaderMap,
+        durations: Histogram,
+        now: DateTime<Utc>,
+    ) {
+        // Within the second of the change Last-Modified is still to grow.
+        if now >= self.changed + TimeDelta::seconds(1) {
+            self.sent[shape.index()].get_or_init(|| Sent {
+                headers: headers.clone(),
+                durations,
+            });
+        }
+    }
+
+    /// The answer in this shape, if it was sent before, and where its duration is counted.
+    pub(crate) fn again(&self, shape: Shape) -> Option<(Response<Body>, &Histogram)> {
+        let sent = self.sent[shape.index()].get()?;
+        let body = match shape.encoding.slot() {
+            _ if shape.is_known => Body::empty(),
+            None => Body::from(self.plain.clone()),
+            Some(slot) => Body::from(self.encoded[slot].get()?.clone()),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = shape.status();
+        *response.headers_mut() = sent.headers.clone();
+        Some((response, &sent.durations))
+    }
+
+    /// The answer to a GET or HEAD, in this shape.
+    pub(crate) async fn respond(self: &Arc<Self>, shape: Shape, now: DateTime<Utc>) -> Response<Body> {
+        let Shape {
+            encoding,
+            for_browser,
+            is_known,
+        } = shape;
+        let mut response = if is_known {
+            Response::new(Body::empty())
         } else {
             let mut response = Response::new(Body::from(self.bytes(encoding).await));
             let headers = response.headers_mut();
@@ -201,11 +276,12 @@ impl Sealed {
             }
             response
         };
+        *response.status_mut() = shape.status();
         let headers = response.headers_mut();
-        let shape = if for_browser { negotiate::FOR_BROWSERS } else { "" };
-        let etag = format!("\"{}{shape}{}\"", self.tag, encoding.suffix());
+        let suffix = if for_browser { negotiate::FOR_BROWSERS } else { "" };
+        let etag = format!("\"{}{suffix}{}\"", self.tag, encoding.suffix());
         headers.insert(ETAG, HeaderValue::from_str(&etag).expect("hex digits and quotes"));
-        let modified = negotiate::http_date(modified);
+        let modified = negotiate::http_date(self.last_modified(now));
         headers.insert(
             LAST_MODIFIED,
             HeaderValue::from_str(&modified).expect("a date is ASCII"),

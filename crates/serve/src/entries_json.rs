@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use export::ExportItem;
-use model::Entry;
+use model::{Entry, Search};
 use store::{Change, ChangePosition, EntryQuery, RiverEdge, RiverPosition};
 
 use crate::asked::{Asked, Made};
@@ -72,7 +72,7 @@ async fn read(asked: &Asked) -> Result<EntryQuery, Failure> {
         topic,
         member,
         hashtags: tag.map_or_else(Vec::new, |tag| asked.site.hashtag_patterns(&tag)),
-        search: parameters.get("q").map(str::to_owned),
+        search: parameters.get("q").map(|text| Search::read(text, &asked.site)),
         since: parameters.instant("since", zone)?,
         until: parameters.instant("until", zone)?,
         from: RiverEdge::Newest,
@@ -83,20 +83,31 @@ async fn read(asked: &Asked) -> Result<EntryQuery, Failure> {
 /// What changed since an instant, oldest change first, with what was withdrawn. The other conditions choose
 /// among the entries; a withdrawal stands whatever they say, since nothing of the entry is left to judge by.
 async fn changes(asked: &Asked, query: &EntryQuery) -> Made {
-    if query.search.is_some() {
-        return Err(Failure::parameter(
-            "q",
-            "cannot stand beside “changed_since”; search in what you get",
-        ));
-    }
     let since = asked
         .parameters
         .instant("changed_since", asked.site.timezone)?
         .unwrap_or_default();
     let after = asked.parameters.read_as("cursor", str::parse::<ChangePosition>)?;
     let found = asked.store().changes(since, after, query.limit).await?;
+    let found_by_words = match &query.search {
+        None => None,
+        Some(search) => {
+            let keys = found.changes.iter().filter_map(|change| match change {
+                Change::Entry(entry) => Some(entry.key.as_str()),
+                Change::Withdrawn(_) => None,
+            });
+            Some(asked.store().matching(search, &keys.collect::<Vec<_>>()).await?)
+        }
+    };
+    let is_found = |entry: &Entry| {
+        found_by_words
+            .as_ref()
+            .is_none_or(|keys| keys.contains(&entry.key))
+    };
     let items = found.changes.iter().filter_map(|change| match change {
-        Change::Entry(entry) => matches(entry, query).then_some(ExportItem::Entry(entry)),
+        Change::Entry(entry) => {
+            (matches(entry, query) && is_found(entry)).then_some(ExportItem::Entry(entry))
+        }
         Change::Withdrawn(withdrawal) => Some(ExportItem::Withdrawn(withdrawal)),
     });
     Ok(document(asked, items, found.next))

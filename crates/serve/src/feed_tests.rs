@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use chrono::TimeDelta;
 use model::Site;
 
@@ -117,4 +117,91 @@ async fn a_browser_gets_the_same_feed_as_xml_with_a_stylesheet() {
             .await;
         assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
     }
+}
+
+#[tokio::test]
+async fn a_search_that_finds_nothing_says_what_may_help() {
+    let client = Client::new().await;
+    let found = client
+        .get("/search?q=councillors+topic:democracy+member:one-example")
+        .await;
+    assert!(
+        found.text().contains("<mark>councillors.</mark>"),
+        "{}",
+        found.text()
+    );
+    for (query, helps) in [
+        (
+            "councillors+topic:none",
+            "There is no topic “none”. <a href=\"/topics\">",
+        ),
+        (
+            "councillors+member:nobody",
+            "There is no member “nobody”. <a href=\"/members\">",
+        ),
+        (
+            "councillors+before:2001",
+            "Without what narrows it: <a href=\"/search?q=councillors\">councillors</a>",
+        ),
+        ("councillors+zebras", "<a href=\"/search?q=zebras\">zebras</a>"),
+        ("before:yesterday", "“before:yesterday” names no day"),
+    ] {
+        let page = client.get(&format!("/search?q={query}")).await;
+        assert!(
+            page.text().contains("No post was found for"),
+            "{query}: {}",
+            page.text()
+        );
+        assert!(page.text().contains(helps), "{query}: {}", page.text());
+    }
+    let feed = client
+        .get("/search/feed.json?q=topic:democracy+after:2026-11-21")
+        .await;
+    assert_eq!(feed.json()["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_sent_is_sent_again_as_it_was() {
+    const BROWSER: &str = "text/html,*/*;q=0.8";
+    let client = Client::new().await;
+    // The site is as it is from its first request on.
+    client.get("/").await;
+    client.clock.set(at(NOW) + TimeDelta::seconds(5));
+    let again = |path: &str, headers: &[(&str, &str)]| {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        client.state.again(&request.body(()).unwrap()).is_some()
+    };
+    let tag = client.get("/feed.atom").await.header("etag").to_owned();
+    let tag = tag.as_str();
+    for (path, headers) in [
+        ("/feed.atom", &[][..]),
+        ("/feed.atom", &[("accept-encoding", "gzip")]),
+        ("/feed.atom", &[("accept-encoding", "br"), ("accept", BROWSER)]),
+        ("/feed.atom", &[("if-none-match", tag)]),
+        ("/feed.atom", &[("if-none-match", tag), ("accept", BROWSER)]),
+        ("/topics/democracy", &[]),
+        ("/search/feed.json?q=councillors", &[]),
+    ] {
+        let mut first = client.send("GET", path, headers).await;
+        assert!(again(path, headers), "{path} {headers:?}");
+        let second = client.send("GET", path, headers).await;
+        assert_eq!(first.status, second.status, "{path} {headers:?}");
+        // The connection counts the bytes of what does not come through the router.
+        first.headers.remove("content-length");
+        assert_eq!(first.headers, second.headers, "{path} {headers:?}");
+        assert!(first.body == second.body, "{path} {headers:?}");
+    }
+    // What polls change without a revision is made each time, and so is what nobody asked for before.
+    client.get("/members/two").await;
+    assert!(!again("/members/two", &[]) && !again("/feed.rss", &[]));
+    assert!(!again("/feed.atom", &[("accept-encoding", "zstd")]));
+    client.site.send(Arc::new(site())).unwrap();
+    assert!(!again("/feed.atom", &[]));
+    client.get("/feed.atom").await;
+    client.get("/feed.atom").await;
+    client.clock.set(at(NOW) + TimeDelta::seconds(6));
+    assert!(!again("/feed.atom", &[]), "the revision is to be looked up again");
 }

@@ -1,11 +1,9 @@
 //! Feeds of the river and its parts, and the lists of members' own feeds.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use export::{ArchiveLinks, FeedInfo, Outline};
-use model::{Entry, FeedStatus, Withdrawal};
-use store::{EntryQuery, MemberDetail, RiverEdge};
+use model::{Entry, FeedStatus, Search, Withdrawal};
+use store::{EntryQuery, MemberDetail};
 
 use crate::asked::{Asked, Made};
 use crate::document::{Document, Kind};
@@ -22,9 +20,6 @@ const WITHDRAWN: u32 = 50;
 
 /// Arrivals on one page of the archive.
 const ARCHIVE_PAGE: u64 = 100;
-
-/// Entries read at once when all of a topic's are wanted.
-const MANY: u32 = 500;
 
 /// The format of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +244,7 @@ pub(crate) async fn search(asked: Asked, format: Format) -> Made {
         ..Part::new(&asked, &format!("Search: {words}"), "/search".to_owned())
     };
     let query = EntryQuery {
-        search: Some(words),
+        search: Some(Search::read(&words, &asked.site)),
         ..EntryQuery::newest(ENTRIES)
     };
     part.feed(&asked, format, query, false).await
@@ -274,17 +269,7 @@ pub(crate) async fn opml(asked: Asked) -> Made {
 /// `/topics/{slug}/opml`: the members who have a post with the topic.
 pub(crate) async fn topic_opml(asked: Asked) -> Made {
     let topic = known_topic(&asked.site, &asked.name)?;
-    let mut query = EntryQuery {
-        topic: Some(topic.slug.clone()),
-        ..EntryQuery::newest(MANY)
-    };
-    let mut writers = BTreeSet::new();
-    loop {
-        let found = asked.store().entries(&query).await?;
-        writers.extend(found.entries.into_iter().map(|entry| entry.member.slug));
-        let Some(older) = found.older else { break };
-        query.from = RiverEdge::OlderThan(older);
-    }
+    let writers = asked.store().members_with_topic(&topic.slug).await?;
     let mut members = asked.store().members().await?;
     members.retain(|detail| writers.contains(&detail.member.slug));
     let title = format!("{} – {}", topic.name, asked.site.title);

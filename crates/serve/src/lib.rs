@@ -38,6 +38,7 @@ mod manage_tests;
 mod metrics;
 mod negotiate;
 mod notices;
+mod openapi;
 mod pages;
 mod parameters;
 #[allow(dead_code, reason = "/manage and /admin are on their way")]
@@ -57,7 +58,7 @@ mod troubles;
 mod websub;
 
 pub use admin::{Admin, Role};
-pub use app::{App, DueAt, NextDigestClose, Retag, router};
+pub use app::{App, DueAt, NextDigestClose, Retag};
 pub use connections::serve;
 pub use examples::{ExampleDocument, serve_examples};
 pub use issues::{NextClosing, close_issue, digest_of_week, settle_issues};

@@ -1,31 +1,8 @@
 //! Addresses that stand in pages: paths of our own, and addresses of others that were checked.
 
-use url::{Url, form_urlencoded};
+use url::Url;
 
-/// One segment of a path or one value of a query, escaped.
-pub(crate) fn segment(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-/// The page of a topic.
-pub(crate) fn topic(slug: &str) -> String {
-    format!("/topics/{}", segment(slug))
-}
-
-/// The page of a member.
-pub(crate) fn member(slug: &str) -> String {
-    format!("/members/{}", segment(slug))
-}
-
-/// The page of a hashtag.
-pub(crate) fn hashtag(tag: &str) -> String {
-    format!("/hashtags/{}", segment(tag))
-}
-
-/// The page of an entry.
-pub(crate) fn entry(key: &str) -> String {
-    format!("/entries/{}", segment(key))
-}
+pub(crate) use model::paths::{entry, hashtag, member, segment, topic};
 
 /// The address, if it is one that a page may link to: escaping alone would not stop `javascript:`.
 pub(crate) fn web_address(text: &str) -> Option<String> {
@@ -60,11 +37,5 @@ mod tests {
             assert_eq!(web_address(bad), None, "{bad}");
         }
         assert_eq!(picture_address("http://example.org/a.png"), None);
-    }
-
-    #[test]
-    fn segments_are_escaped() {
-        assert_eq!(hashtag("öffentlich"), "/hashtags/%C3%B6ffentlich");
-        assert_eq!(topic("a/b?c"), "/topics/a%2Fb%3Fc");
     }
 }

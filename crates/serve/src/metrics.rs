@@ -5,12 +5,12 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{self, MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse as _;
 use model::{FeedStatus, PollOutcome};
@@ -20,7 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use store::{Recorded, StoreError, Vitals};
 
-use crate::app::State;
+use crate::app::{Kept, State};
 
 /// Upper bounds in seconds: from an answer out of memory to one that somebody waits for.
 const BUCKETS: [f64; 9] = [0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 2.5, 10.0];
@@ -54,28 +54,34 @@ impl Default for Requests {
 }
 
 impl Requests {
-    fn add(&self, route: &str, status: StatusCode, took: Duration) {
+    /// Where the durations of these answers are counted.
+    fn durations(&self, route: &str, status: StatusCode) -> Histogram {
         let answered = Answered {
             route: route.to_owned(),
             status: status.as_u16(),
         };
-        self.durations
-            .get_or_create(&answered)
-            .observe(took.as_secs_f64());
+        self.durations.get_or_create(&answered).clone()
     }
 }
 
-/// Times every request.
+/// Times every request that comes this way, and keeps the answer of a document that is kept.
 pub(crate) async fn timed(
     extract::State(state): extract::State<Arc<State>>,
     request: Request,
     next: Next,
 ) -> Response<Body> {
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let is_get = request.method() == Method::GET;
     let started = Instant::now();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    state.requests.add(route, response.status(), started.elapsed());
+    let durations = state.requests.durations(route, response.status());
+    durations.observe(started.elapsed().as_secs_f64());
+    if let Some(Kept { document, shape }) = response.extensions_mut().remove()
+        && is_get
+    {
+        document.remember(shape, response.headers(), durations, state.now());
+    }
     response
 }
 

@@ -10,7 +10,7 @@ use crate::admin::Role;
 use crate::app::{State, fresh, kept};
 use crate::feeds::Format;
 use crate::private::{posted, private};
-use crate::{admin, digests, entries_json, feeds, fixed, health, metrics, pages, troubles, websub};
+use crate::{admin, digests, entries_json, feeds, fixed, health, metrics, openapi, pages, troubles, websub};
 
 const NONE: &[&str] = &[];
 
@@ -83,6 +83,7 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route("/fetching", fresh(NONE, pages::fetching))
         .route("/schemas/digest-1.json", kept(NONE, fixed::digest_schema))
         .route("/schemas/entries-1.json", kept(NONE, fixed::entries_schema))
+        .route("/openapi.json", kept(NONE, openapi::openapi))
         .route("/robots.txt", kept(NONE, fixed::robots))
         .route("/.well-known/security.txt", fresh(NONE, fixed::security))
         .route("/favicon.svg", kept(NONE, fixed::favicon))

@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
 
-use crate::{Admin, App, router};
+use crate::app::{State, assemble};
+use crate::{Admin, App};
 
 pub(crate) const NOW: &str = "2026-11-23T09:00:00Z";
 
@@ -247,6 +248,7 @@ fn looker(store: &Store, clock: &Arc<FixedClock>) -> Arc<Looker> {
 
 /// The Voice as a client sees it.
 pub(crate) struct Client {
+    pub(crate) state: Arc<State>,
     router: Router,
     pub(crate) app: App,
     pub(crate) clock: Arc<FixedClock>,
@@ -303,8 +305,10 @@ impl Client {
 
     /// As [`Self::of`], of an application that was changed.
     pub(crate) fn with(app: App) -> Self {
+        let (state, router) = assemble(app.clone());
         Self {
-            router: router(app.clone()),
+            state,
+            router,
             clock: Arc::new(FixedClock::at(at(NOW))),
             site: watch::channel(Arc::new(site())).0,
             store: app.store.clone(),
@@ -321,7 +325,11 @@ impl Client {
     }
 
     async fn answer(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        // As `connections` does it.
+        let response = match self.state.again(&request) {
+            Some(response) => response,
+            None => self.router.clone().oneshot(request).await.unwrap(),
+        };
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

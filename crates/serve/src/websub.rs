@@ -254,7 +254,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::router;
+    use crate::app::assemble;
     use crate::testing::Client;
 
     const TOPIC: &str = "https://one.example/feed";
@@ -282,7 +282,7 @@ mod tests {
             .take_hub_requests("https://voice.example", now, now + TimeDelta::hours(1))
             .await
             .unwrap();
-        let routes = router(client.app.clone());
+        let routes = assemble(client.app.clone()).1;
         (client, routes)
     }
 

@@ -470,7 +470,7 @@ pub(crate) mod tests {
     }
 
     async fn search(store: &Store, words: &str) -> usize {
-        store.search(words, 9, 0).await.unwrap().len()
+        store.search(&testing::search(words), 9, 0).await.unwrap().len()
     }
 
     #[tokio::test]

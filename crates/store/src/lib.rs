@@ -43,6 +43,7 @@ mod merge;
 mod missing;
 mod notices;
 mod own_posts;
+mod pings;
 mod polls;
 mod postgres;
 mod query;
@@ -88,6 +89,7 @@ pub use membership::{
 pub use missing::Overdue;
 pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
 pub use own_posts::{OwnPost, Verdict};
+pub use pings::{Ping, Touched};
 pub use query::{
     ArchivePage, Change, ChangePage, ChangePosition, EntryLookup, EntryPage, EntryQuery, LabelCount,
     MemberDetail, PositionError, Revision, RiverEdge, RiverPosition, SearchHit,

@@ -1,6 +1,6 @@
 //! Members with their feeds and how much of theirs is shown.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use model::Feed;
@@ -34,7 +34,18 @@ const LAST_PUBLISHED: &str = "SELECT m.slug, MAX(e.published_at) AS published_at
     FROM members m CROSS JOIN entries e
     WHERE e.member_id = m.id AND e.shown = TRUE AND +e.published_at < $1 GROUP BY m.id, m.slug ORDER BY m.id";
 
+const WITH_TOPIC: &str = "SELECT m.slug FROM members m WHERE EXISTS (
+        SELECT 1 FROM entries e CROSS JOIN entry_labels l
+        WHERE e.member_id = m.id AND e.shown = TRUE
+            AND l.kind = 'topic' AND l.label = $1 AND l.river_at = e.river_at AND l.entry_id = e.id)";
+
 impl Store {
+    /// The slugs of the members who have an entry with this topic.
+    pub async fn members_with_topic(&self, topic: &str) -> Result<BTreeSet<String>, StoreError> {
+        let rows = Sql::new(WITH_TOPIC).bind(topic).fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Fields::of("members", row).take()).collect()
+    }
+
     /// Every member who has or had a feed here, by name. Who waits for approval is not among them.
     pub async fn members(&self) -> Result<Vec<MemberDetail>, StoreError> {
         let mut feeds: HashMap<String, Vec<Feed>> = HashMap::new();
@@ -125,8 +136,8 @@ mod tests {
             &ada,
             vec![
                 Sample::new("one").at(minutes(-1)).entry(),
-                Sample::new("two").at(minutes(-9)).entry(),
-                Sample::new("hidden").hidden().entry(),
+                Sample::new("two").at(minutes(-9)).topic("data").entry(),
+                Sample::new("hidden").topic("skills").hidden().entry(),
             ],
         )
         .await;
@@ -142,6 +153,10 @@ mod tests {
         assert_eq!(store.member("ada").await.unwrap().as_ref(), Some(&members[0]));
         assert_eq!(store.member("ada-2").await.unwrap(), None);
 
+        let writers = store.members_with_topic("data").await.unwrap();
+        assert_eq!(writers, ["ada".to_owned()].into());
+        assert!(store.members_with_topic("skills").await.unwrap().is_empty());
+
         let before = store.last_published_before(minutes(-1)).await.unwrap();
         assert_eq!(before, [("ada".to_owned(), minutes(-9))]);
         assert_eq!(store.last_published_before(minutes(-9)).await.unwrap(), []);
@@ -150,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn are_counted_by_their_index() {
         let store = testing::sqlite().await;
-        for sql in [MEMBERS, MEMBER, LAST_PUBLISHED] {
+        for sql in [MEMBERS, MEMBER, LAST_PUBLISHED, WITH_TOPIC] {
             let plan = plan(&store, sql.to_owned()).await;
             assert!(
                 !plan.contains("SCAN e") && plan.contains("COVERING INDEX entries_of_member"),

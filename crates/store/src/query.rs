@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use model::{Entry, Feed, Member, Withdrawal};
+use model::{Entry, Feed, Member, Search, Withdrawal};
 
 /// Which entries, in which part of the river. Conditions add up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct EntryQuery {
     /// With any of these raw hashtags; one may end in `*`. Empty: no condition.
     pub hashtags: Vec<String>,
     /// That match this search.
-    pub search: Option<String>,
+    pub search: Option<Search>,
     /// Published at or after.
     pub since: Option<DateTime<Utc>>,
     /// Published before.

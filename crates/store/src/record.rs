@@ -15,7 +15,7 @@ pub struct PollRecord {
     pub feed_version: i64,
     /// Who polled it; while another fetcher holds a lease on the feed, the poll is refused.
     pub fetcher: i64,
-    /// When the answer had arrived.
+    /// When it is recorded: what it brings arrived then.
     pub at: DateTime<Utc>,
     /// How the poll ended.
     pub outcome: PollOutcome,

@@ -5,14 +5,14 @@
 //! entries neither shift nor double anything.
 
 use chrono::{DateTime, Utc};
-use model::{Entry, Withdrawal};
+use model::{Entry, Filter, FilterBy, Withdrawal};
 
 use crate::db::Pool;
 use crate::entries::complete;
 use crate::labels::LabelKind;
 use crate::query::{ArchivePage, EntryPage, EntryQuery, RiverEdge, RiverPosition};
 use crate::rows::{self, EntryRow, entry_columns, entry_joins, millis};
-use crate::search::Terms;
+use crate::search::{push_filter, push_words};
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
@@ -64,13 +64,14 @@ impl Store {
             RiverEdge::OlderThan(position) => (Some(position), Direction::Older),
             RiverEdge::NewerThan(position) => (Some(position), Direction::Newer),
         };
-        let Some(conditions) = Conditions::of(query) else {
+        if query.search.as_ref().is_some_and(model::Search::is_nothing) {
             return Ok(EntryPage {
                 entries: Vec::new(),
                 older: None,
                 newer: None,
             });
-        };
+        }
+        let conditions = Conditions::of(query);
 
         let mut sql = Sql::new(concat!("SELECT ", entry_columns!(), " FROM ("));
         conditions.push_places(&mut sql, self.readers(), edge, direction, limit + 1);
@@ -216,21 +217,49 @@ enum Direction {
     Newer,
 }
 
-/// What the river is narrowed to.
-struct Conditions<'q> {
+/// What the river is narrowed to: by the query itself and by its search.
+pub(crate) struct Conditions<'q> {
     query: &'q EntryQuery,
-    /// What is searched for.
-    words: Option<Terms>,
+    /// The label whose range is walked, if there is one.
+    topic: Option<&'q String>,
+    hashtags: &'q [String],
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    /// The search's own conditions but for those above.
+    filters: Vec<&'q Filter>,
 }
 
 impl<'q> Conditions<'q> {
-    /// `None` if a search is asked for that nothing can match.
-    fn of(query: &'q EntryQuery) -> Option<Self> {
-        let words = match &query.search {
-            Some(text) => Some(Terms::of(text)?),
-            None => None,
+    pub(crate) fn of(query: &'q EntryQuery) -> Self {
+        let search = query.search.as_ref();
+        let mut conditions = Self {
+            query,
+            topic: query.topic.as_ref(),
+            hashtags: &query.hashtags,
+            since: query.since.max(search.and_then(|search| search.since)),
+            until: [query.until, search.and_then(|search| search.until)]
+                .into_iter()
+                .flatten()
+                .min(),
+            filters: Vec::new(),
         };
-        Some(Self { query, words })
+        for filter in search.into_iter().flat_map(|search| &search.filters) {
+            match (filter.by, filter.without, filter.values.as_slice()) {
+                (FilterBy::Topic, false, [topic]) if conditions.topic.is_none() => {
+                    conditions.topic = Some(topic);
+                }
+                (FilterBy::Hashtag, false, tags) if conditions.hashtags.is_empty() => {
+                    conditions.hashtags = tags;
+                }
+                _ => conditions.filters.push(filter),
+            }
+        }
+        conditions
+    }
+
+    /// Adds a query for the places (`river_at`, `id`) of the newest `limit` entries, the newest first.
+    pub(crate) fn push_newest<'s>(&'s self, sql: &mut Sql<'s>, readers: &Pool, limit: usize) {
+        self.push_places(sql, readers, None, Direction::Older, limit);
     }
 
     /// Adds a query for the places (`river_at`, `id`) of at most `limit` entries beyond `edge`, nearest first.
@@ -242,22 +271,16 @@ impl<'q> Conditions<'q> {
         direction: Direction,
         limit: usize,
     ) {
-        let EntryQuery {
-            topic,
-            hashtags,
-            member,
-            since,
-            until,
-            ..
-        } = self.query;
-        let by_label = topic.is_some() || !hashtags.is_empty();
+        let member = self.query.member.as_ref();
+        let by_label = self.topic.is_some() || !self.hashtags.is_empty();
         // With a label its range of entry_labels is walked, and the entry is read only where more is asked of it.
         let (river_at, id) = if by_label {
             ("l.river_at", "l.entry_id")
         } else {
             ("e.river_at", "e.id")
         };
-        let reads_entry = member.is_some() || since.is_some() || until.is_some();
+        let reads_entry =
+            member.is_some() || self.since.is_some() || self.until.is_some() || !self.filters.is_empty();
         sql.push(format_args!("SELECT {river_at} AS river_at, {id} AS id FROM "));
         if by_label {
             self.push_labelled(sql, reads_entry);
@@ -271,16 +294,17 @@ impl<'q> Conditions<'q> {
         }
         // The plus keeps the planner on the river's own index, which holds the published date too; so a word that
         // stands in every other entry costs no more than a rare one.
-        if let Some(since) = since {
-            sql.push(" AND +e.published_at >= ").push_bind(millis(*since));
+        if let Some(since) = self.since {
+            sql.push(" AND +e.published_at >= ").push_bind(millis(since));
         }
-        if let Some(until) = until {
-            sql.push(" AND +e.published_at < ").push_bind(millis(*until));
+        if let Some(until) = self.until {
+            sql.push(" AND +e.published_at < ").push_bind(millis(until));
         }
-        if let Some(words) = &self.words {
-            sql.push(format_args!(" AND +{id} IN ("));
-            words.push_matching(sql, readers);
-            sql.push(")");
+        for filter in &self.filters {
+            push_filter(sql, filter);
+        }
+        if let Some(search) = &self.query.search {
+            push_words(sql, readers, id, search);
         }
         let (beyond, order) = match direction {
             Direction::Older => ("<", "DESC"),
@@ -297,9 +321,9 @@ impl<'q> Conditions<'q> {
 
     /// Adds the part of `entry_labels l` that the query asks for, with its entries if they are to be read.
     fn push_labelled<'s>(&'s self, sql: &mut Sql<'s>, reads_entry: bool) {
-        let EntryQuery { topic, hashtags, .. } = self.query;
+        let (topic, hashtags) = (self.topic, self.hashtags);
         let entries = if reads_entry { " CROSS JOIN entries e" } else { "" };
-        match (topic, hashtags.as_slice()) {
+        match (topic, hashtags) {
             (Some(topic), tags) => {
                 sql.push(format_args!("entry_labels l{entries} WHERE "));
                 push_is(sql, "l.", LabelKind::Topic, std::slice::from_ref(topic));
@@ -326,7 +350,7 @@ impl<'q> Conditions<'q> {
 }
 
 /// Adds that a label is one of these; a hashtag may end in `*`.
-fn push_is<'s>(sql: &mut Sql<'s>, table: &str, kind: LabelKind, labels: &'s [String]) {
+pub(crate) fn push_is<'s>(sql: &mut Sql<'s>, table: &str, kind: LabelKind, labels: &'s [String]) {
     sql.push(format_args!("{table}kind = "))
         .push_bind(kind.as_str())
         .push(" AND (");
@@ -521,6 +545,7 @@ mod tests {
         )
         .await;
         let text = |text: &str| Some(text.to_owned());
+        let words = |text: &str| Some(testing::search(text));
         assert_eq!(under(&store, |_| {}).await, ["a1", "a2", "a3", "b1", "b2"]);
         assert_eq!(
             under(&store, |query| query.topic = text("data")).await,
@@ -563,17 +588,17 @@ mod tests {
             ["b1"]
         );
         assert_eq!(
-            under(&store, |query| query.search = text("bins")).await,
+            under(&store, |query| query.search = words("bins")).await,
             ["a1", "b1"]
         );
         assert_eq!(
             under(&store, |query| (query.topic, query.search) =
-                (text("data"), text("bins -and")))
+                (text("data"), words("bins -and")))
             .await,
             ["a1"]
         );
         assert_eq!(
-            under(&store, |query| query.search = text("\"-\" !")).await,
+            under(&store, |query| query.search = words("\"-\" !")).await,
             [""; 0]
         );
         let range =
@@ -702,7 +727,7 @@ mod tests {
             ),
             (
                 EntryQuery {
-                    search: text(),
+                    search: Some(testing::search("x")),
                     ..river.clone()
                 },
                 "e USING COVERING INDEX entries_in_river",
@@ -745,7 +770,7 @@ mod tests {
                 "l USING PRIMARY KEY (kind=? AND label=?",
             ),
         ] {
-            let conditions = Conditions::of(&query).unwrap();
+            let conditions = Conditions::of(&query);
             for (edge, direction) in [
                 (None, Direction::Older),
                 (edge, Direction::Older),
@@ -764,7 +789,7 @@ mod tests {
             hashtags: vec!["x*".into(), "y".into()],
             ..river.clone()
         };
-        let conditions = Conditions::of(&several).unwrap();
+        let conditions = Conditions::of(&several);
         let mut sql = Sql::new("");
         conditions.push_places(&mut sql, store.readers(), None, Direction::Older, 50);
         let several = plan(&store, sql.into_text()).await;

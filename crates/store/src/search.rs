@@ -3,25 +3,32 @@
 //! Here and in the migrations stands all that differs between SQLite's FTS5 and PostgreSQL's text search. What people
 //! type never reaches an index's own query language: each word and phrase is quoted or bound by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use model::{Filter, FilterBy, Search};
 
 use crate::db::Pool;
 use crate::entries::complete;
-use crate::query::SearchHit;
-use crate::rows::{self, Fields, entry_columns, entry_joins};
+use crate::labels::LabelKind;
+use crate::query::{EntryQuery, SearchHit};
+use crate::river::{Conditions, push_is};
+use crate::rows::{self, Fields, entry_columns, entry_joins, millis};
 use crate::snippet::snippet;
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
-/// How many words and phrases of a search count; the indices' own limits lie higher.
-const MAX_TERMS: usize = 32;
+/// Of the latest to arrive among those that match, so many are ranked: a word that stands in every other post costs no
+/// more the more posts there are.
+const RANKED: i64 = 10_000;
 
-/// The best thousand by their words: SQLite's rank grows towards minus infinity (bm25, the title six times the text).
-const BEST_SQLITE: &str = "SELECT rowid AS id, -rank AS score FROM entries_fts WHERE entries_fts MATCH ";
+/// How well a match is found by its words. SQLite's rank grows towards minus infinity (bm25, the title six times the
+/// text); the index is read from its end, which the ranking does not see.
+const BEST_SQLITE: &str =
+    "SELECT c.id, -c.rank AS score FROM (SELECT t.rowid AS id, t.rank AS rank FROM entries_fts t";
 /// PostgreSQL's, of the same weights, divided by the logarithm of the length.
 const BEST_POSTGRES: &str =
-    "SELECT t.entry_id AS id, ts_rank('{0.17, 0.17, 0.17, 1.0}', t.words, q.query, 1) AS score
-    FROM entries_fts t, (SELECT ";
+    "SELECT c.id, ts_rank('{0.17, 0.17, 0.17, 1.0}', w.words, c.query, 1) AS score FROM
+    (SELECT t.entry_id AS id, q.query FROM entries_fts t";
 
 /// The best thousand are ranked again with their age: a match from today counts twice as much as one from the dim
 /// past, and half-way between at half a year. Age is counted from the newest entry.
@@ -35,17 +42,22 @@ const BY_AGE: &str = " ORDER BY score DESC LIMIT 1000) f CROSS JOIN entries e
 const TEXTS: &str = "SELECT id, text FROM entries WHERE id IN ";
 
 impl Store {
-    /// Entries that hold all words and phrases of `text` and none that follows a `-`, best first. Only the best
-    /// thousand can be reached.
-    pub async fn search(&self, text: &str, limit: u32, offset: u32) -> Result<Vec<SearchHit>, StoreError> {
-        let Some(terms) = Terms::of(text) else {
+    /// Entries that `search` asks for, best first; without words, the latest first. Only the best thousand can be
+    /// reached.
+    pub async fn search(
+        &self,
+        search: &Search,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<SearchHit>, StoreError> {
+        if search.is_nothing() {
             return Ok(Vec::new());
-        };
-        let ranked = ranked(&terms, self.readers(), limit, offset);
-        let mut ids: Vec<i64> = Vec::new();
-        for row in ranked.fetch_all(self.readers()).await? {
-            ids.push(Fields::of("entries_fts", &row).take()?);
         }
+        let ids = if search.wanted.is_empty() {
+            self.latest(search, limit, offset).await?
+        } else {
+            self.best(search, limit, offset).await?
+        };
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -56,7 +68,7 @@ impl Store {
         for row in sql.fetch_all(self.readers()).await? {
             let mut fields = Fields::of("entries", &row);
             let id: i64 = fields.take()?;
-            snippets.insert(id, snippet(fields.take()?, &terms.wanted));
+            snippets.insert(id, snippet(fields.take()?, &search.wanted));
         }
 
         let mut sql = Sql::new(concat!(
@@ -80,104 +92,194 @@ impl Store {
         };
         Ok(ids.into_iter().filter_map(hit).collect())
     }
+
+    /// Which of the entries with these keys `search` asks for.
+    pub async fn matching(&self, search: &Search, keys: &[&str]) -> Result<HashSet<String>, StoreError> {
+        if search.is_nothing() || keys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut sql = Sql::new("SELECT e.key FROM entries e WHERE e.shown = TRUE AND e.key IN ");
+        sql.push_list(keys.iter().copied());
+        push_narrowing(&mut sql, search);
+        push_words(&mut sql, self.readers(), "e.id", search);
+        let rows = sql.fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Fields::of("entries", row).take()).collect()
+    }
+
+    async fn best(&self, search: &Search, limit: u32, offset: u32) -> Result<Vec<i64>, StoreError> {
+        let ranked = ranked(search, self.readers(), limit, offset);
+        let rows = ranked.fetch_all(self.readers()).await?;
+        rows.iter()
+            .map(|row| Fields::of("entries_fts", row).take())
+            .collect()
+    }
+
+    async fn latest(&self, search: &Search, limit: u32, offset: u32) -> Result<Vec<i64>, StoreError> {
+        let query = EntryQuery {
+            search: Some(search.clone()),
+            ..EntryQuery::newest(limit)
+        };
+        let conditions = Conditions::of(&query);
+        let mut sql = Sql::new("SELECT p.id FROM (");
+        conditions.push_newest(&mut sql, self.readers(), (limit + offset) as usize);
+        sql.push(") p ORDER BY p.river_at DESC, p.id DESC LIMIT ")
+            .push_bind(limit);
+        sql.push(" OFFSET ").push_bind(offset);
+        let rows = sql.fetch_all(self.readers()).await?;
+        rows.iter().map(|row| Fields::of("entries", row).take()).collect()
+    }
 }
 
-fn ranked<'t>(terms: &'t Terms, readers: &Pool, limit: u32, offset: u32) -> Sql<'t> {
+fn ranked<'t>(search: &'t Search, readers: &Pool, limit: u32, offset: u32) -> Sql<'t> {
+    let narrowed = search.since.is_some() || search.until.is_some() || !search.filters.is_empty();
+    let entries = if narrowed { " CROSS JOIN entries e" } else { "" };
     let mut sql = Sql::new("SELECT e.id FROM (");
-    match readers {
+    // The sum keeps PostgreSQL from walking all entries from the last one on to find those that match.
+    let (id, latest, words) = match readers {
         Pool::Sqlite(_) => {
-            sql.push(BEST_SQLITE).push_bind(terms.for_fts5());
+            sql.push(BEST_SQLITE)
+                .push(entries)
+                .push(" WHERE entries_fts MATCH ")
+                .push_bind(for_fts5(search));
+            ("t.rowid", "t.rowid", "")
         }
         Pool::Postgres(_) => {
-            sql.push(BEST_POSTGRES);
-            terms.push_tsquery(&mut sql);
+            sql.push(BEST_POSTGRES).push(entries).push(" CROSS JOIN (SELECT ");
+            push_tsquery(&mut sql, search);
             sql.push(" AS query) q WHERE t.words @@ q.query");
+            (
+                "t.entry_id",
+                "t.entry_id + 0",
+                " CROSS JOIN entries_fts w WHERE w.entry_id = c.id",
+            )
         }
+    };
+    if narrowed {
+        sql.push(format_args!(" AND e.id = {id} AND e.shown = TRUE"));
+        push_narrowing(&mut sql, search);
     }
+    sql.push(format_args!(" ORDER BY {latest} DESC LIMIT "))
+        .push_bind(RANKED);
+    sql.push(format_args!(") c{words}"));
     sql.push(BY_AGE).push_bind(limit);
     sql.push(" OFFSET ").push_bind(offset);
     sql
 }
 
-/// What people ask for: words and phrases that must all be there, and those that must not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Terms {
-    wanted: Vec<String>,
-    unwanted: Vec<String>,
+/// Adds what narrows the search, as conditions on `entries e`.
+fn push_narrowing<'t>(sql: &mut Sql<'t>, search: &'t Search) {
+    if let Some(since) = search.since {
+        sql.push(" AND e.published_at >= ").push_bind(millis(since));
+    }
+    if let Some(until) = search.until {
+        sql.push(" AND e.published_at < ").push_bind(millis(until));
+    }
+    for filter in &search.filters {
+        push_filter(sql, filter);
+    }
 }
 
-impl Terms {
-    /// What people type: bare words and `"phrases"`, those that follow a `-` unwanted. `None` if nothing is asked
-    /// for.
-    pub(crate) fn of(text: &str) -> Option<Self> {
-        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
-        let mut rest = text.trim_start();
-        while !rest.is_empty() && wanted.len() + unwanted.len() < MAX_TERMS {
-            let without = rest.strip_prefix('-');
-            let term = without.unwrap_or(rest);
-            let (words, after) = match term.strip_prefix('"') {
-                // A phrase that is not closed goes on to the end.
-                Some(phrase) => phrase.split_once('"').unwrap_or((phrase, "")),
-                None => term.split_at(
-                    term.find(|c: char| c.is_whitespace() || c == '"')
-                        .unwrap_or(term.len()),
-                ),
-            };
-            rest = after.trim_start();
-            if words.chars().any(char::is_alphanumeric) {
-                let terms = if without.is_some() {
-                    &mut unwanted
-                } else {
-                    &mut wanted
-                };
-                // A database takes no NUL, and FTS5's quotes none of their own.
-                terms.push(words.replace(['"', '\0'], " "));
-            }
+/// Adds one condition on `entries e`.
+pub(crate) fn push_filter<'t>(sql: &mut Sql<'t>, filter: &'t Filter) {
+    let not = if filter.without { "NOT " } else { "" };
+    let kind = match filter.by {
+        FilterBy::Member => {
+            sql.push(format_args!(
+                " AND e.member_id {not}IN (SELECT s.id FROM members s WHERE s.slug IN "
+            ))
+            .push_list(filter.values.iter());
+            sql.push(")");
+            return;
         }
-        (!wanted.is_empty()).then_some(Self { wanted, unwanted })
-    }
-
-    /// Adds a query for the numbers of the entries that match.
-    pub(crate) fn push_matching<'t>(&'t self, sql: &mut Sql<'t>, readers: &Pool) {
-        match readers {
-            Pool::Sqlite(_) => {
-                sql.push("SELECT rowid FROM entries_fts WHERE entries_fts MATCH ")
-                    .push_bind(self.for_fts5());
-            }
-            Pool::Postgres(_) => {
-                sql.push("SELECT entry_id FROM entries_fts WHERE words @@ ");
-                self.push_tsquery(sql);
-            }
-        }
-    }
-
-    /// In the query language of FTS5 (<https://sqlite.org/fts5.html>, 3).
-    fn for_fts5(&self) -> String {
-        let quoted = |term: &String| format!("\"{term}\"");
-        let wanted: Vec<String> = self.wanted.iter().map(quoted).collect();
-        let mut expression = format!("({})", wanted.join(" AND "));
-        for term in &self.unwanted {
-            expression.push_str(" NOT ");
-            expression.push_str(&quoted(term));
-        }
-        expression
-    }
-
-    /// Adds a `tsquery` of the same meaning.
-    fn push_tsquery<'t>(&'t self, sql: &mut Sql<'t>) {
-        let wanted = self.wanted.iter().map(|term| (" && ", term));
-        let unwanted = self.unwanted.iter().map(|term| (" && !! ", term));
-        sql.push("(");
-        for (index, (operator, term)) in wanted.chain(unwanted).enumerate() {
-            if index > 0 {
-                sql.push(operator);
-            }
-            sql.push("phraseto_tsquery('simple', voice_plain(")
-                .push_bind(term)
-                .push("))");
-        }
+        FilterBy::Topic => LabelKind::Topic,
+        FilterBy::Hashtag => LabelKind::Hashtag,
+    };
+    // One label of one entry is one place of the index; of a pattern its whole range is read once.
+    if filter.values.iter().any(|value| value.ends_with('*')) {
+        sql.push(format_args!(
+            " AND {not}+e.id IN (SELECT n.entry_id FROM entry_labels n WHERE "
+        ));
+        push_is(sql, "n.", kind, &filter.values);
         sql.push(")");
+    } else {
+        sql.push(format_args!(
+            " AND {not}EXISTS (SELECT 1 FROM entry_labels n WHERE "
+        ));
+        push_is(sql, "n.", kind, &filter.values);
+        sql.push(" AND n.river_at = e.river_at AND n.entry_id = e.id)");
     }
+}
+
+/// Adds the condition that the entry whose number is `id` has the words that are wanted and none that are not.
+pub(crate) fn push_words<'t>(sql: &mut Sql<'t>, readers: &Pool, id: &str, search: &'t Search) {
+    let (not, terms) = if search.wanted.is_empty() {
+        if search.unwanted.is_empty() {
+            return;
+        }
+        ("NOT ", Terms::Unwanted)
+    } else {
+        ("", Terms::All)
+    };
+    sql.push(format_args!(" AND +{id} {not}IN ("));
+    match readers {
+        Pool::Sqlite(_) => {
+            let query = match terms {
+                Terms::All => for_fts5(search),
+                Terms::Unwanted => quoted(&search.unwanted, " OR "),
+            };
+            sql.push("SELECT rowid FROM entries_fts WHERE entries_fts MATCH ")
+                .push_bind(query);
+        }
+        Pool::Postgres(_) => {
+            sql.push("SELECT entry_id FROM entries_fts WHERE words @@ ");
+            match terms {
+                Terms::All => push_tsquery(sql, search),
+                Terms::Unwanted => push_terms(sql, search.unwanted.iter().map(|term| (" || ", term))),
+            }
+        }
+    }
+    sql.push(")");
+}
+
+/// Which of a search's words are looked up.
+enum Terms {
+    All,
+    Unwanted,
+}
+
+fn quoted(terms: &[String], between: &str) -> String {
+    let quoted: Vec<String> = terms.iter().map(|term| format!("\"{term}\"")).collect();
+    quoted.join(between)
+}
+
+/// The words in the query language of FTS5 (<https://sqlite.org/fts5.html>, 3).
+fn for_fts5(search: &Search) -> String {
+    let mut expression = format!("({})", quoted(&search.wanted, " AND "));
+    for term in &search.unwanted {
+        expression.push_str(" NOT ");
+        expression.push_str(&quoted(std::slice::from_ref(term), ""));
+    }
+    expression
+}
+
+/// Adds a `tsquery` of the same meaning.
+fn push_tsquery<'t>(sql: &mut Sql<'t>, search: &'t Search) {
+    let wanted = search.wanted.iter().map(|term| (" && ", term));
+    let unwanted = search.unwanted.iter().map(|term| (" && !! ", term));
+    push_terms(sql, wanted.chain(unwanted));
+}
+
+fn push_terms<'t>(sql: &mut Sql<'t>, terms: impl Iterator<Item = (&'static str, &'t String)>) {
+    sql.push("(");
+    for (index, (operator, term)) in terms.enumerate() {
+        if index > 0 {
+            sql.push(operator);
+        }
+        sql.push("phraseto_tsquery('simple', voice_plain(")
+            .push_bind(term)
+            .push("))");
+    }
+    sql.push(")");
 }
 
 #[cfg(test)]
@@ -185,40 +287,32 @@ mod tests {
     use super::*;
     use crate::testing::{self, Sample, feed, minutes, plan, record, titles};
 
+    fn search(wanted: &[&str], unwanted: &[&str]) -> Search {
+        let owned = |terms: &[&str]| terms.iter().map(|&term| term.to_owned()).collect();
+        Search {
+            wanted: owned(wanted),
+            unwanted: owned(unwanted),
+            ..Search::default()
+        }
+    }
+
     #[test]
-    fn what_people_type_is_quoted() {
-        for (text, expected) in [
-            ("bins", r#"("bins")"#),
-            ("open  data", r#"("open" AND "data")"#),
-            (r#""open data" -bins"#, r#"("open data") NOT "bins""#),
-            (r#"a -"not this" b"#, r#"("a" AND "b") NOT "not this""#),
-            (r#""unbalanced AND ("#, r#"("unbalanced AND (")"#),
-            (r#"x"y z"w"#, r#"("x" AND "y z" AND "w")"#),
+    fn words_are_quoted_or_bound() {
+        for (wanted, unwanted, expected) in [
+            (&["bins"][..], &[][..], r#"("bins")"#),
+            (&["open", "data"], &[], r#"("open" AND "data")"#),
             (
-                "NEAR(a b) OR title:c* ^d",
-                r#"("NEAR(a" AND "b)" AND "OR" AND "title:c*" AND "^d")"#,
+                &["open data"],
+                &["bins", "not this"],
+                r#"("open data") NOT "bins" NOT "not this""#,
             ),
-            ("nul\0nul", r#"("nul nul")"#),
+            (&["NEAR(a", "title:c*"], &[], r#"("NEAR(a" AND "title:c*")"#),
         ] {
-            assert_eq!(Terms::of(text).unwrap().for_fts5(), expected, "{text}");
+            assert_eq!(for_fts5(&search(wanted, unwanted)), expected);
         }
-        for nothing in [
-            "",
-            "  ",
-            "-bins",
-            "!!! \"\" -",
-            "\"",
-            "--",
-            "-\"",
-            "* ^ : ( ) + \u{0}",
-        ] {
-            assert_eq!(Terms::of(nothing), None, "{nothing}");
-        }
-        let many = Terms::of(&"word ".repeat(5000)).unwrap();
-        assert_eq!(many.wanted.len(), MAX_TERMS);
-        let terms = Terms::of("open \"local data\" -bins").unwrap();
+        let search = search(&["open", "local data"], &["bins"]);
         let mut sql = Sql::new("");
-        terms.push_tsquery(&mut sql);
+        push_tsquery(&mut sql, &search);
         assert_eq!(
             sql.into_text(),
             "(phraseto_tsquery('simple', voice_plain(?)) && phraseto_tsquery('simple', voice_plain(?)) \
@@ -258,13 +352,16 @@ mod tests {
             "+1 & 2 | 3",
         ] {
             store
-                .search(text, 10, 0)
+                .search(&testing::search(text), 10, 0)
                 .await
                 .unwrap_or_else(|error| panic!("{text:?}: {error}"));
         }
         let deep = "\"a\" -\"b\" ".repeat(400);
-        store.search(&deep, 10, 0).await.unwrap();
-        assert_eq!(store.search("one", 10, 0).await.unwrap().len(), 1);
+        store.search(&testing::search(&deep), 10, 0).await.unwrap();
+        assert_eq!(
+            store.search(&testing::search("one"), 10, 0).await.unwrap().len(),
+            1
+        );
     }
 
     #[tokio::test]
@@ -295,7 +392,7 @@ mod tests {
         )
         .await;
         let find = async |text: &str, limit, offset| {
-            let hits = store.search(text, limit, offset).await.unwrap();
+            let hits = store.search(&testing::search(text), limit, offset).await.unwrap();
             let entries: Vec<_> = hits.into_iter().map(|hit| hit.entry).collect();
             titles(&entries)
                 .into_iter()
@@ -308,6 +405,97 @@ mod tests {
         assert_eq!(find("\"a café in\"", 10, 0).await, ["new", "old"]);
         assert_eq!(find("\"café a in\"", 10, 0).await, [""; 0]);
         assert_eq!(find("café -library", 10, 0).await, ["Café"]);
+    }
+
+    #[tokio::test]
+    async fn is_narrowed_with_words_and_without() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let ben = feed(&store, "https://ben.example.org/feed", "Ben").await;
+        let sample = |name: &str, day: i64| {
+            Sample::new(name)
+                .at(minutes(-60 * 24 * day))
+                .words(name, "bins and libraries")
+        };
+        record(
+            &store,
+            &ada,
+            vec![
+                sample("a1", 1).topic("data").hashtag("ukgc26").entry(),
+                sample("a2", 9).topic("data").topic("skills").entry(),
+                sample("hidden", 1).topic("data").hidden().entry(),
+            ],
+        )
+        .await;
+        record(
+            &store,
+            &ben,
+            vec![
+                sample("b1", 2).topic("skills").hashtag("ukgovcamp").entry(),
+                sample("b2", 3)
+                    .words("b2", "nothing of it")
+                    .hashtag("bins")
+                    .entry(),
+            ],
+        )
+        .await;
+        let day = |day: i64| minutes(-60 * 24 * day).format("%Y-%m-%d").to_string();
+        let (after, before) = (format!("after:{}", day(2)), format!("before:{}", day(2)));
+        for (text, found) in [
+            ("bins topic:data", &["a1", "a2"][..]),
+            ("bins -topic:data", &["b1"]),
+            ("bins topic:data topic:skills", &["a2"]),
+            ("bins member:ben", &["b1"]),
+            ("bins member:ben member:ada", &["a1", "a2", "b1"]),
+            ("bins -member:ben", &["a1", "a2"]),
+            ("bins hashtag:ukgovcamp", &["a1", "b1"]),
+            ("bins hashtag:ukgc*", &["a1"]),
+            ("bins -hashtag:ukgovcamp", &["a2"]),
+            (&format!("bins {after}"), &["a1", "b1"]),
+            (&format!("bins {before}"), &["a2"]),
+            ("topic:data", &["a1", "a2"]),
+            ("topic:data -topic:skills", &["a1"]),
+            ("topic:data topic:skills", &["a2"]),
+            ("member:ben -bins", &["b2"]),
+            ("-bins member:ada", &[]),
+            ("hashtag:ukgovcamp", &["a1", "b1"]),
+            ("hashtag:ukgovcamp member:ben", &["b1"]),
+            (&format!("{after} -member:ada"), &["b1"]),
+            (&format!("{before} {after}"), &[]),
+            ("-bins", &[]),
+            ("topic:none", &[]),
+            ("bins member:nobody", &[]),
+        ] {
+            let search = testing::search(text);
+            let sorted = |mut names: Vec<String>| {
+                names.sort();
+                names
+            };
+            let names =
+                |entries: &[model::Entry]| sorted(titles(entries).into_iter().map(str::to_owned).collect());
+            let hits = store.search(&search, 10, 0).await.unwrap();
+            let hits: Vec<_> = hits.into_iter().map(|hit| hit.entry).collect();
+            assert_eq!(names(&hits), found, "{text}");
+            let query = EntryQuery {
+                search: Some(search),
+                ..EntryQuery::newest(10)
+            };
+            let search = query.search.as_ref().unwrap();
+            let keys: Vec<String> = ["a1", "a2", "b1", "b2", "hidden"]
+                .map(|name| format!("{name:x<16}"))
+                .into();
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let matching = store.matching(search, &keys).await.unwrap();
+            let matching = matching.iter().map(|key| key.trim_end_matches('x').to_owned());
+            assert_eq!(sorted(matching.collect()), found, "{text}");
+            assert_eq!(
+                names(&store.entries(&query).await.unwrap().entries),
+                found,
+                "{text}"
+            );
+        }
+        let latest = store.search(&testing::search("topic:data"), 1, 1).await.unwrap();
+        assert_eq!(latest[0].entry.title.as_deref(), Some("a2"));
     }
 
     #[tokio::test]
@@ -325,7 +513,7 @@ mod tests {
             .words("First", "beta")
             .changed(known[0].id, true);
         testing::record_at(&store, &ada, minutes(1), Vec::new(), vec![edited]).await;
-        let hits = async |text| store.search(text, 10, 0).await.unwrap().len();
+        let hits = async |text| store.search(&testing::search(text), 10, 0).await.unwrap().len();
         assert_eq!((hits("alpha").await, hits("beta").await), (0, 1));
         testing::withdraw(&store, "one").await;
         assert_eq!((hits("beta").await, hits("first").await), (0, 0));
@@ -341,8 +529,8 @@ mod tests {
     #[tokio::test]
     async fn reads_no_more_entries_than_match() {
         let store = testing::sqlite().await;
-        let terms = Terms::of("bins").unwrap();
-        let plan = plan(&store, ranked(&terms, store.readers(), 9, 0).into_text()).await;
+        let bins = search(&["bins"], &[]);
+        let plan = plan(&store, ranked(&bins, store.readers(), 9, 0).into_text()).await;
         assert!(plan.contains("SEARCH e USING INTEGER PRIMARY KEY"), "{plan}");
     }
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Europe::London;
 use model::{
-    EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, PollOutcome, SafeHtml, TopicMatch,
-    TopicSource,
+    EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, HashtagGroup, Pictures, PollOutcome,
+    SafeHtml, Search, Site, TopicMatch, TopicSource,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -17,6 +17,34 @@ use crate::record::{ChangedEntry, FeedState, HubNews, NewEntry, PollCounts, Poll
 use crate::rows::Fields;
 use crate::sql::Sql;
 use crate::{Cause, Decision, EntryLookup, Receipt, Store};
+
+/// What people type, read for a site with one group of hashtags.
+pub(crate) fn search(text: &str) -> Search {
+    Search::read(text, &site())
+}
+
+fn site() -> Site {
+    Site {
+        title: String::new(),
+        subtitle: String::new(),
+        url: "https://voice.example.org".to_owned(),
+        language: "en-GB".to_owned(),
+        timezone: London,
+        contact: String::new(),
+        email: None,
+        pictures: Pictures::Off,
+        ai_training: false,
+        hub: None,
+        network_hashtags: Vec::new(),
+        hashtag_groups: vec![HashtagGroup {
+            tag: "ukgovcamp".to_owned(),
+            also: vec!["ukgc*".to_owned()],
+        }],
+        topics: Vec::new(),
+        digest_schedule: String::new(),
+        digest_late_days: 28,
+    }
+}
 
 /// A store in a database of its own.
 pub(crate) struct TestStore {

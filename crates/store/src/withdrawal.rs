@@ -660,14 +660,23 @@ mod tests {
             in_files(&store.url) > 0,
             "the word is looked for in the wrong place"
         );
-        assert_eq!(store.search(MARKER, 5, 0).await.unwrap().len(), 1);
+        assert_eq!(
+            store.search(&testing::search(MARKER), 5, 0).await.unwrap().len(),
+            1
+        );
 
         let receipt = testing::withdraw(&store, "one").await;
         assert!(receipt.scrubbed);
         assert_eq!(receipt.entries, [Sample::new("one").new.key]);
         assert_eq!(receipt.places.len(), 5);
         assert_eq!(in_files(&store.url), 0);
-        assert!(store.search(MARKER, 5, 0).await.unwrap().is_empty());
+        assert!(
+            store
+                .search(&testing::search(MARKER), 5, 0)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert!(store.topic_counts().await.unwrap().is_empty());
     }
 

@@ -3,18 +3,23 @@
 use std::collections::HashSet;
 
 use askama::Template;
+use model::{FilterBy, Search};
 use store::SearchHit;
 
 use super::page;
 use super::shell::{Part, Shell};
-use super::view::Item;
+use super::view::{Item, Named};
 use crate::asked::{Asked, Made};
+use crate::failure::Failure;
 
 /// Hits on one page.
 const PAGE: u32 = 20;
 
 /// The last page that is shown; who wants more is better served by `/entries.json`.
 const LAST: u32 = 50;
+
+/// Words that are offered one by one where they were not found together.
+const ALONE: usize = 6;
 
 /// The parameters of the search page.
 pub(crate) const PARAMETERS: &[&str] = &["q", "page"];
@@ -26,9 +31,16 @@ struct Hit {
 
 #[derive(Template)]
 #[template(path = "search.html")]
-struct Search {
+struct SearchPage {
     shell: Shell,
     hits: Vec<Hit>,
+    help: Vec<Hint>,
+}
+
+/// What may help whoever searches: a sentence, and where to go on.
+struct Hint {
+    text: String,
+    links: Vec<Named>,
 }
 
 /// `/search?q=`
@@ -38,13 +50,18 @@ pub(crate) async fn search(asked: Asked) -> Made {
     let Some(words) = parameters.get("q") else {
         let mut shell = Shell::new(&asked.site, Part::Elsewhere, Some("Search".to_owned()));
         shell.unlisted = true;
-        return page(&Search {
+        return page(&SearchPage {
             shell,
             hits: Vec::new(),
+            help: Vec::new(),
         });
     };
     // One more than is shown says whether there is a further page.
-    let mut found = asked.store().search(words, PAGE + 1, (number - 1) * PAGE).await?;
+    let search = Search::read(words, &asked.site);
+    let mut found = asked
+        .store()
+        .search(&search, PAGE + 1, (number - 1) * PAGE)
+        .await?;
     let more = found.len() > PAGE as usize && number < LAST;
     found.truncate(PAGE as usize);
     let title = format!("Search: {words}");
@@ -61,6 +78,7 @@ pub(crate) async fn search(asked: Asked) -> Made {
     };
     shell.newer = (number > 1).then(|| link(number - 1));
     shell.older = more.then(|| link(number + 1));
+    let found_nothing = found.is_empty();
     let hits = found
         .into_iter()
         .map(|hit| Hit {
@@ -68,7 +86,82 @@ pub(crate) async fn search(asked: Asked) -> Made {
             item: Item::new(&hit.entry, &asked.site),
         })
         .collect();
-    page(&Search { shell, hits })
+    let help = hints(&asked, &search, found_nothing).await?;
+    page(&SearchPage { shell, hits, help })
+}
+
+/// What was not understood, and, where nothing was found, what stood in the way and how to ask for more.
+async fn hints(asked: &Asked, search: &Search, found_nothing: bool) -> Result<Vec<Hint>, Failure> {
+    let mut hints: Vec<Hint> = search
+        .misread
+        .iter()
+        .map(|term| Hint {
+            text: format!(
+                "“{term}” names no day, so it was searched for as words. Write a day, a month or a year: \
+                 before:2015-02-09, after:2015-02, before:2015."
+            ),
+            links: Vec::new(),
+        })
+        .collect();
+    if !found_nothing {
+        return Ok(hints);
+    }
+    for filter in search.filters.iter().filter(|filter| !filter.without) {
+        for value in &filter.values {
+            let (text, name, path) = match filter.by {
+                FilterBy::Topic if asked.site.topic(value).is_none() => {
+                    (format!("There is no topic “{value}”."), "All topics", "/topics")
+                }
+                FilterBy::Member if asked.store().member(value).await?.is_none() => (
+                    format!("There is no member “{value}”."),
+                    "All members",
+                    "/members",
+                ),
+                _ => continue,
+            };
+            hints.push(Hint {
+                text,
+                links: vec![Named {
+                    name: name.to_owned(),
+                    path: path.to_owned(),
+                }],
+            });
+        }
+    }
+    let quoted = |term: &String| {
+        if term.contains(char::is_whitespace) {
+            format!("\"{term}\"")
+        } else {
+            term.clone()
+        }
+    };
+    let ask = |words: String| Named {
+        path: format!(
+            "/search{}",
+            asked
+                .parameters
+                .query_with(&[("page", None), ("q", Some(&words))])
+        ),
+        name: words,
+    };
+    let is_narrowed = !search.filters.is_empty()
+        || !search.unwanted.is_empty()
+        || search.since.is_some()
+        || search.until.is_some();
+    let wanted: Vec<String> = search.wanted.iter().map(quoted).collect();
+    if is_narrowed && !wanted.is_empty() {
+        hints.push(Hint {
+            text: "Without what narrows it:".to_owned(),
+            links: vec![ask(wanted.join(" "))],
+        });
+    }
+    if wanted.len() > 1 {
+        hints.push(Hint {
+            text: "All of the words have to stand in a post. One at a time:".to_owned(),
+            links: wanted.into_iter().take(ALONE).map(ask).collect(),
+        });
+    }
+    Ok(hints)
 }
 
 /// The words around the match; where the member gives excerpts, the excerpt with what matched marked in it, for
