@@ -1,12 +1,9 @@
 //! Everything that the Voice holds of a member's posts, for that member: each with what became of it.
 
 use chrono::{DateTime, Utc};
-use model::{TopicMatch, normal_feed_address};
-use url::Url;
+use model::TopicMatch;
 
-use crate::audit::{self, Decision};
-use crate::changes::NextRevision;
-use crate::rows::{Fields, millis};
+use crate::rows::Fields;
 use crate::sql::{Row, Sql};
 use crate::tombstones::Cause;
 use crate::{Store, StoreError};
@@ -27,17 +24,6 @@ const OWN_POSTS: &str = concat!(
 const OWN_POST: &str = concat!(own_posts!(), " AND e.key = $2");
 const COUNT: &str = "SELECT COUNT(*) FROM entries e JOIN members m ON m.id = e.member_id WHERE m.slug = $1";
 
-const FIND_FEED: &str = "SELECT id, url FROM feeds WHERE slug = $1 AND withdrawn_at IS NULL";
-const IS_ANOTHERS: &str = "SELECT EXISTS (SELECT 1 FROM feeds WHERE id <> $1 AND (url = $2 OR address = $3))
-        OR EXISTS (SELECT 1 FROM feed_aliases WHERE feed_id <> $1 AND address = $3)";
-/// What was learnt of the old address says nothing of the new one, and the next poll comes at once.
-const MOVE: &str = "UPDATE feeds SET version = version + 1, url = $2, moved_to = NULL, moved_since_at = NULL,
-        etag = NULL, last_modified = NULL, body_hash = NULL, validators_url = NULL, retry_after_at = NULL,
-        gone_since_at = NULL, proposed_url = NULL, next_poll_at = $3, next_poll_why = 'rhythm',
-        status = CASE WHEN status = 'gone' THEN 'active' ELSE status END
-    WHERE id = $1";
-const KEEP_OLD: &str = "INSERT INTO feed_aliases (address, feed_id, since_at) VALUES ($1, $2, $3)
-    ON CONFLICT (address) DO UPDATE SET feed_id = excluded.feed_id, since_at = excluded.since_at";
 const LINKS: &str =
     "SELECT COUNT(*) FROM manage_links l JOIN members m ON m.id = l.member_id WHERE m.slug = $1";
 
@@ -110,49 +96,6 @@ impl Store {
             .fetch_optional(self.readers())
             .await?;
         row.as_ref().map(own_post).transpose()
-    }
-
-    /// Takes the feed with this slug to another address, keeping the old one as an alias and its entries with their keys.
-    /// Gives false if there is no such feed, or the address is another's.
-    pub async fn move_feed(&self, slug: &str, to: &Url, decision: &Decision<'_>) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let mut revision = NextRevision::begin(&mut transaction, decision.at).await?;
-        let Some(row) = Sql::new(FIND_FEED)
-            .bind(slug)
-            .fetch_optional(&mut transaction)
-            .await?
-        else {
-            return Ok(false);
-        };
-        let mut fields = Fields::of("feeds", &row);
-        let id: i64 = fields.take()?;
-        let from: Url = fields.read(|text: &str| Url::parse(text).ok())?;
-        let is_anothers: bool = Sql::new(IS_ANOTHERS)
-            .bind(id)
-            .bind(to.as_str())
-            .bind(normal_feed_address(to))
-            .fetch_value("feeds", &mut transaction)
-            .await?;
-        if is_anothers {
-            return Ok(false);
-        }
-        Sql::new(MOVE)
-            .bind(id)
-            .bind(to.as_str())
-            .bind(millis(decision.at))
-            .execute(&mut transaction)
-            .await?;
-        Sql::new(KEEP_OLD)
-            .bind(normal_feed_address(&from))
-            .bind(id)
-            .bind(millis(decision.at))
-            .execute(&mut transaction)
-            .await?;
-        audit::write(&mut transaction, decision, "move feed", slug).await?;
-        revision.visible = true;
-        revision.finish(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(true)
     }
 
     /// How many links open this member's own page.

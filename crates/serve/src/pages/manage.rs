@@ -11,7 +11,7 @@ use model::{Feed, FeedStatus, normal_feed_address};
 use poll::{LookError, PollSummary, Proof, Wanted};
 use sha2::{Digest, Sha256};
 use store::{
-    Cause, Decision, FeedChange, MEMBER, MemberChange, MemberFeed, Membership, NoticeKind, Receipt,
+    Cause, Decided, Decision, FeedChange, MEMBER, MemberChange, MemberFeed, Membership, NoticeKind, Receipt,
     Registered, Registration, Secret,
 };
 use url::Url;
@@ -672,7 +672,12 @@ async fn move_feed(visit: &Visit, owner: &Owner, mut form: Form) -> Replied {
         return mistaken(visit, owner, form).await;
     }
     if form.has("sure", "yes") {
-        if !store.move_feed(&feed.slug, &to, &decision(&visit.asked)).await? {
+        let decision = decision(&visit.asked);
+        let decided = store.move_feed(&feed.slug, &to, &decision).await?;
+        if decided == Decided::Done && feed.status == FeedStatus::Gone {
+            store.resume_feed(&feed.slug, &decision).await?;
+        }
+        if decided != Decided::Done {
             form.wrong("address", "That address is read for somebody already");
             return mistaken(visit, owner, form).await;
         }
