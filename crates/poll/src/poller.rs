@@ -20,6 +20,9 @@ use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
 use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
 
+/// How long one feed may keep a reader busy. A large one takes a second.
+const TIME_TO_READ: Duration = Duration::from_secs(60);
+
 /// Which feeds to poll.
 #[derive(Debug, Clone, Copy)]
 pub enum Selection<'a> {
@@ -42,7 +45,7 @@ pub struct Poller {
     schedule: CronLine,
     pub(crate) concurrency: usize,
     pub(crate) per_host: usize,
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
 }
 
 /// What a [`Poller`] needs to be told beside where things are.
@@ -79,7 +82,7 @@ impl Poller {
             schedule: settings.schedule,
             concurrency: settings.concurrency,
             per_host: settings.per_host,
-            reading: Semaphore::new(cores),
+            reading: Arc::new(Semaphore::new(cores)),
         }
     }
 
@@ -204,21 +207,28 @@ impl Poller {
         } else {
             Vec::new()
         };
-        let turn = self
-            .reading
-            .acquire()
+        let turn = Arc::clone(&self.reading)
+            .acquire_owned()
             .await
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
         let (site, tagger) = (Arc::clone(&self.site), Arc::clone(&self.tagger));
-        let reading =
-            tokio::task::spawn_blocking(move || read(&owned, &known, &body, &url, &site, &tagger, now));
-        let mut read = reading.await.unwrap_or_else(|_| {
-            Err(Unread::because(
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = read(&owned, &known, &body, &url, &site, &tagger, now);
+            drop(turn);
+            read
+        });
+        // What has begun cannot be stopped. It keeps its turn until it ends, and the poll ends without it.
+        let mut read = match tokio::time::timeout(TIME_TO_READ, reading).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(_)) => Err(Unread::because(
                 "the feed made our reader stop; we have kept what we had of it",
-            ))
-        })?;
-        drop(turn);
+            )),
+            Err(_) => Err(Unread::because(format!(
+                "the feed was not read within {} seconds; keep the last 20 to 50 posts in it",
+                TIME_TO_READ.as_secs()
+            ))),
+        }?;
         if !read.changes.new.is_empty() {
             let mut dates: Vec<DateTime<Utc>> = read.changes.dates().collect();
             if is_known {

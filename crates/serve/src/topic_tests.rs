@@ -10,7 +10,7 @@ async fn a_topics_page_tells_who_writes_about_it_and_when() {
     let first = client.get("/topics/democracy").await;
     let page = first.text();
     for part in [
-        "<h2>Projects</h2>",
+        "<p>Its projects:</p>",
         "<a href=\"/topics/notices\">Notices</a>: About Notices.",
         "<h2>Who writes about it</h2>",
         "<svg viewBox=\"0 0 600 100\"",

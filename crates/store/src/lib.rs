@@ -104,6 +104,6 @@ pub use sessions::Session;
 pub use subscriptions::{HubRequest, Intent, NewSubscription, Subscription};
 pub use tombstones::Cause;
 pub use topic_pages::Writer;
-pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision, decided_alone};
+pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
 pub use withdrawal::{Place, Receipt};

@@ -169,18 +169,6 @@ impl TopicDecision {
     }
 }
 
-/// Makes topics for a post by what was decided alone, for whoever has no rules at hand: the topics that it has stay.
-/// `network_hashtags` are those by which a mixed blog's post is let in.
-pub fn decided_alone(network_hashtags: &[String]) -> impl Fn(&StoredPost, &Decisions) -> Retagged + Sync {
-    move |post, decisions| {
-        let topics = decisions.apply(post.topics.clone());
-        let shown = post.include == IncludeChoice::All
-            || !topics.is_empty()
-            || post.hashtags.iter().any(|tag| network_hashtags.contains(tag));
-        Retagged { topics, shown }
-    }
-}
-
 impl Store {
     /// Posts in turn, oldest arrival first: at most `limit` after the one of number `after` (0: from the beginning),
     /// each with what moderators decided of it. Withdrawn ones are left out.
@@ -565,13 +553,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_decision_alone_lets_a_post_in_and_out() {
+    async fn a_decision_lets_a_post_in_and_out_and_stands_in_the_log() {
         let (store, _) = filled().await;
         let key = Sample::new("tagged").new.key;
         let decide = async |holds| {
             let decided = [("waste".to_owned(), TopicDecision::Holds(holds))];
             store
-                .decide_topics(&key, &decided, testing::by_mo(minutes(1)), &decided_alone(&[]))
+                .decide_topics(&key, &decided, testing::by_mo(minutes(1)), &tag(&["bins"]))
                 .await
                 .unwrap();
             by_topic(&store, "waste").await.len()

@@ -136,15 +136,7 @@ pub(crate) async fn decide(mut visit: Visit, who: Who) -> Replied {
                 let form = std::mem::take(&mut visit.form);
                 return Ok(Reply::mistaken(entry_page(&visit, who, form).await?));
             };
-            let follows = (site.topics.iter()).filter(|other| match decided {
-                TopicDecision::Holds(true) => known.parent.as_deref() == Some(&other.slug),
-                TopicDecision::Holds(false) => other.parent.as_deref() == Some(&known.slug),
-                TopicDecision::AsTheRulesSay => false,
-            });
-            let decisions: Vec<(String, TopicDecision)> = std::iter::once(known)
-                .chain(follows)
-                .map(|topic| (topic.slug.clone(), decided))
-                .collect();
+            let decisions = decided.with_family(&known.slug, &site.topics);
             let retag = &visit.asked.state.app.retag;
             let tag = |post: &store::StoredPost, decisions: &store::Decisions| retag(&site, post, decisions);
             let topics = store
@@ -153,7 +145,6 @@ pub(crate) async fn decide(mut visit: Visit, who: Who) -> Replied {
             if topics.is_none() {
                 return Err(Failure::not_found("There is no such post."));
             }
-            store.settle_dispute(&key, &topic, who.decides(None, now)).await?;
             Ok(Reply::see(format!(
                 "/admin/entries/{}?done=topics",
                 links::segment(&key)
