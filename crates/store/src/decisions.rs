@@ -2,7 +2,9 @@
 //! and to let it go.
 
 use model::FeedStatus;
+use url::Url;
 
+use crate::aliases;
 use crate::audit::{self, Decision};
 use crate::changes::NextRevision;
 use crate::rows::{Fields, millis};
@@ -21,6 +23,13 @@ const GO: &str =
         last_entry_at = CASE WHEN held_why IS NULL THEN last_entry_at ELSE $2 END, held_why = NULL
     WHERE id = $1";
 const PROPOSED: &str = "SELECT proposed_url FROM feeds WHERE slug = $1 AND withdrawn_at IS NULL";
+/// At another address nothing that was said at the old one holds.
+const AFRESH: &str =
+    "UPDATE feeds SET version = version + 1, next_poll_at = $2, next_poll_why = 'rhythm', etag = NULL,
+        last_modified = NULL, validators_url = NULL, body_hash = NULL, retry_after_at = NULL, failures = 0,
+        failing_since_at = NULL, not_a_feed = FALSE, proposed_url = NULL, gone_since_at = NULL,
+        name_unknown_since_at = NULL
+    WHERE id = $1";
 const FORGET_PREVIEW: &str = "DELETE FROM registrations WHERE feed_id = $1";
 
 /// What came of a decision about a feed.
@@ -126,11 +135,39 @@ impl Store {
             Some(row) => Fields::of("feeds", &row).take()?,
             None => return Ok(Decided::Unknown),
         };
-        match proposed.and_then(|url| url::Url::parse(&url).ok()) {
-            Some(url) if self.move_feed(slug, &url, decision).await? => Ok(Decided::Done),
-            Some(_) => Ok(Decided::TakenOn),
+        match proposed.and_then(|url| url.parse().ok()) {
+            Some(url) => self.move_feed(slug, &url, decision).await,
             None => Ok(Decided::Already),
         }
+    }
+
+    /// Polls a feed at another address from now on; its entries keep their keys, and the old address stays known. What
+    /// another feed has as its address is refused as [`Decided::TakenOn`].
+    pub async fn move_feed(
+        &self,
+        slug: &str,
+        url: &Url,
+        decision: &Decision<'_>,
+    ) -> Result<Decided, StoreError> {
+        let mut transaction = self.begin().await?;
+        let Some(row) = Sql::new(FIND).bind(slug).fetch_optional(&mut transaction).await? else {
+            return Ok(Decided::Unknown);
+        };
+        let id: i64 = Fields::of("feeds", &row).take()?;
+        if !aliases::move_to(&mut transaction, id, url, decision.at).await? {
+            return Ok(Decided::TakenOn);
+        }
+        Sql::new(AFRESH)
+            .bind(id)
+            .bind(millis(decision.at))
+            .execute(&mut transaction)
+            .await?;
+        let mut revision = NextRevision::begin(&mut transaction, decision.at).await?;
+        revision.visible = true;
+        audit::write(&mut transaction, decision, "move feed", slug).await?;
+        revision.finish(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(Decided::Done)
     }
 
     async fn decide(
