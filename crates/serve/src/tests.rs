@@ -436,10 +436,11 @@ async fn the_first_view_of_the_river_is_light() {
         post.author = Some("One of several authors".to_owned());
         post.summary = "An excerpt of sixty words. ".repeat(12);
         let topic = post.topics[0].clone();
-        post.topics.extend(["notices", "skills"].map(|slug| model::TopicMatch {
-            slug: slug.to_owned(),
-            ..topic.clone()
-        }));
+        post.topics
+            .extend(["notices", "skills"].map(|slug| model::TopicMatch {
+                slug: slug.to_owned(),
+                ..topic.clone()
+            }));
         (post, at(NOW))
     });
     record(&client.store, "one-example", at(NOW), posts.collect()).await;
