@@ -47,6 +47,9 @@ async fn go_round(poller: &watch::Receiver<Arc<Poller>>, news: &Notify, stop: &w
         let current = Arc::clone(&poller.borrow());
         poll_due(&current, &mut network, stop).await;
         news.notify_one();
+        if let Err(error) = current.store.tidy(current.now()).await {
+            tracing::warn!(%error, "what is kept for a while alone could not be forgotten; trying again at the next tick");
+        }
         tokio::select! {
             () = stopped(stop.clone()) => return,
             () = next_tick(&current) => {}
