@@ -21,7 +21,7 @@ use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
 
 /// How long one feed may keep a reader busy. A large one takes a second.
-const TIME_TO_READ: Duration = Duration::from_secs(60);
+const TIME_TO_READ: Duration = Duration::from_mins(1);
 
 /// Which feeds to poll.
 #[derive(Debug, Clone, Copy)]
