@@ -50,12 +50,15 @@ mod routes;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "the first forms are on their way")]
 #[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
 #[cfg(test)]
 mod topic_tests;
 mod troubles;
 mod websub;
+#[cfg(test)]
+mod why_tests;
 
 pub use admin::{Admin, Role};
 pub use app::{App, DueAt, NextDigestClose, Retag};
