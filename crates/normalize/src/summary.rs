@@ -11,9 +11,13 @@ use model::{EXCERPT_WORDS, first_words};
 use crate::sanitize::is_label;
 
 /// What blog software puts at the end of a summary.
-const BOILERPLATE: [&str; 8] = [
+const BOILERPLATE: [&str; 12] = [
     "continue reading",
+    "click here to read more",
     "read more",
+    "read full article",
+    "read full story",
+    "read the full story",
     "read the rest of this entry",
     "read the full post",
     "read the full article",
@@ -39,6 +43,10 @@ const FOOTERS: [&str; 13] = [
     "subscribe to ",
     "comments (",
 ];
+
+/// What ends a line of software's, however long it is.
+const CLOSING: &str =
+    "on medium, where people are continuing the conversation by highlighting and responding to this story.";
 
 /// How long a line of software's may be.
 const FOOTER_BYTES: usize = 160;
@@ -103,10 +111,12 @@ fn without_footers(text: &str) -> &str {
     loop {
         let start = kept.rfind('\n').map_or(0, |at| at + 1);
         let line = &kept[start..];
-        let is_footer = line.len() <= FOOTER_BYTES && {
-            let line = line.to_ascii_lowercase();
-            FOOTERS.iter().any(|footer| line.starts_with(footer)) || line == "related" || line == "share"
-        };
+        let end = line.floor_char_boundary(line.len().saturating_sub(CLOSING.len()));
+        let is_footer = line[end..].eq_ignore_ascii_case(CLOSING)
+            || line.len() <= FOOTER_BYTES && {
+                let line = line.to_ascii_lowercase();
+                FOOTERS.iter().any(|footer| line.starts_with(footer)) || line == "related" || line == "share"
+            };
         if !is_footer || start == 0 {
             return kept;
         }
@@ -141,7 +151,7 @@ fn without_boilerplate(summary: &str) -> &str {
             if let Some(at) = lower.rfind(phrase).map(|at| at + tail)
                 && is_boilerplate(kept, at, phrase)
             {
-                kept = kept[..at].trim_end();
+                kept = kept[..at].trim_end_matches(['[', '(', ' ', '\n']);
                 break;
             }
         }
@@ -156,7 +166,7 @@ fn without_boilerplate(summary: &str) -> &str {
 fn is_boilerplate(text: &str, at: usize, phrase: &str) -> bool {
     let behind = &text[at + phrase.len()..];
     let ahead = text[..at].trim_end();
-    behind.trim().is_empty()
+    !behind.contains(char::is_alphanumeric)
         || phrase == "continue reading"
             && text[at..].starts_with('C')
             && (ahead.is_empty() || ahead.ends_with(['…', ']', '.', '!', '?', '"', '”', '\'', '’']))
@@ -225,6 +235,10 @@ mod tests {
             "A heading\nIt was a long year. The post A long year first appeared on The Blog.",
             "A heading\nIt was a long year.\nContinue reading →",
             "A heading\nIt was a long year.\nRead more",
+            "A heading\nIt was a long year. [Read more…]",
+            "A heading\nIt was a long year. (Click here to read more)",
+            "A heading\nIt was a long year.\nA long year was originally published in The Blog on Medium, where people are \
+             continuing the conversation by highlighting and responding to this story.",
             "A heading\nIt was a long year.\nShare this:\nLike this:\nLike Loading...\nRelated",
             "A heading\nIt was a long year.\nFiled under: Council Tagged: budget, 2026",
         ] {

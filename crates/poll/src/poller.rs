@@ -1,6 +1,6 @@
 //! One poll: fetch, read, compare, and what it makes of the feed. Many of them side by side are a `round`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -20,6 +20,9 @@ use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
 use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
 
+/// How long one feed may keep a reader busy. A large one takes a second.
+const TIME_TO_READ: Duration = Duration::from_mins(1);
+
 /// Which feeds to poll.
 #[derive(Debug, Clone, Copy)]
 pub enum Selection<'a> {
@@ -37,12 +40,13 @@ pub struct Poller {
     pub(crate) fetcher: Fetcher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) site: Arc<Site>,
-    pub(crate) tagger: Arc<Tagger>,
+    /// Made when the first post wants it: most rounds bring none, and it takes longer to make than a hundred 304s.
+    tagger: OnceLock<Arc<Tagger>>,
     pub(crate) intervals: Intervals,
     schedule: CronLine,
     pub(crate) concurrency: usize,
     pub(crate) per_host: usize,
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
 }
 
 /// What a [`Poller`] needs to be told beside where things are.
@@ -67,25 +71,37 @@ impl Poller {
         site: Arc<Site>,
         settings: PollerSettings,
     ) -> Self {
-        let tagger = Arc::new(Tagger::new(&site.topics));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             store,
             fetcher,
             clock,
             site,
-            tagger,
+            tagger: OnceLock::new(),
             intervals: settings.intervals,
             schedule: settings.schedule,
             concurrency: settings.concurrency,
             per_host: settings.per_host,
-            reading: Semaphore::new(cores),
+            reading: Arc::new(Semaphore::new(cores)),
         }
+    }
+
+    /// The rules by which posts get their topics.
+    pub(crate) fn tagger(&self) -> &Arc<Tagger> {
+        let make = || Arc::new(Tagger::new(&self.site.topics));
+        self.tagger.get_or_init(make)
     }
 
     /// What asks.
     pub(crate) fn fetcher(&self) -> &Fetcher {
         &self.fetcher
+    }
+
+    /// Adds requests that belong to no poll to the ledger of their hosts.
+    pub(crate) async fn note(&self, hops: &[Hop]) {
+        if let Err(error) = self.store.note_requests(self.now(), &requests(hops)).await {
+            tracing::warn!(%error, "the ledger of what we ask of hosts lacks some requests");
+        }
     }
 
     /// When the schedule next wakes the poller.
@@ -204,21 +220,28 @@ impl Poller {
         } else {
             Vec::new()
         };
-        let turn = self
-            .reading
-            .acquire()
+        let turn = Arc::clone(&self.reading)
+            .acquire_owned()
             .await
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
-        let (site, tagger) = (Arc::clone(&self.site), Arc::clone(&self.tagger));
-        let reading =
-            tokio::task::spawn_blocking(move || read(&owned, &known, &body, &url, &site, &tagger, now));
-        let mut read = reading.await.unwrap_or_else(|_| {
-            Err(Unread::because(
+        let (site, tagger) = (Arc::clone(&self.site), Arc::clone(self.tagger()));
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = read(&owned, &known, &body, &url, &site, &tagger, now);
+            drop(turn);
+            read
+        });
+        // What has begun cannot be stopped. It keeps its turn until it ends, and the poll ends without it.
+        let mut read = match tokio::time::timeout(TIME_TO_READ, reading).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(_)) => Err(Unread::because(
                 "the feed made our reader stop; we have kept what we had of it",
-            ))
-        })?;
-        drop(turn);
+            )),
+            Err(_) => Err(Unread::because(format!(
+                "the feed was not read within {} seconds; keep the last 20 to 50 posts in it",
+                TIME_TO_READ.as_secs()
+            ))),
+        }?;
         if !read.changes.new.is_empty() {
             let mut dates: Vec<DateTime<Utc>> = read.changes.dates().collect();
             if is_known {

@@ -138,3 +138,138 @@ async fn problem_1_a_migration_is_one_event_and_readers_see_nothing_of_it() {
         web.pass(TimeDelta::days(1));
     }
 }
+
+/// What readers see of each entry: title, key, and the dates that were given out.
+async fn seen(web: &Web) -> Vec<(String, String, DateTime<Utc>, DateTime<Utc>, DateTime<Utc>)> {
+    let page = web.store.entries(&EntryQuery::newest(500)).await.unwrap();
+    let entries = page.entries.into_iter();
+    entries
+        .map(|entry| {
+            let title = entry.title.unwrap_or_default();
+            (title, entry.key, entry.published, entry.released, entry.updated)
+        })
+        .collect()
+}
+
+async fn joined(body: impl Fn(&Web) -> String) -> (Web, Says) {
+    let says = Says::default();
+    let heard = says.clone();
+    let mut web = Web::new(NOW, move |host, path, tag, _| heard.answer(host, path, tag)).await;
+    says.set("ada.example", Answer::ok(body(&web)));
+    web.join(&["ada.example".to_owned()]).await;
+    web.round_of_all().await;
+    (web, says)
+}
+
+#[tokio::test]
+async fn problem_6_a_back_catalogue_stands_where_it_belongs_in_time() {
+    let posts: Vec<(String, DateTime<Utc>)> = (0..300)
+        .map(|age| {
+            let newest: DateTime<Utc> = "2026-10-25T09:00:00Z".parse().unwrap();
+            (format!("post {age}"), newest - TimeDelta::days(17 * age))
+        })
+        .collect();
+    let (mut web, says) = joined(|_| rss("The blog of ada", "http://ada.example/", &posts)).await;
+    let found = seen(&web).await;
+    assert_eq!(found.len(), 300);
+    for ((title, _, published, released, _), (post, at)) in found.iter().zip(&posts) {
+        assert_eq!((title, published, released), (post, at, at));
+    }
+    // Three in a day all show, on top and when they came.
+    let mut more: Vec<(String, DateTime<Utc>)> = (0..3).map(|n| (format!("new {n}"), web.now())).collect();
+    more.extend(posts);
+    says.set(
+        "ada.example",
+        Answer::ok(rss("The blog of ada", "http://ada.example/", &more)),
+    );
+    web.pass(TimeDelta::hours(5));
+    assert_eq!(web.round_of_all().await.entries_new, 3);
+    let found = seen(&web).await;
+    assert!(
+        found[..3]
+            .iter()
+            .all(|(title, _, _, released, _)| title.starts_with("new") && *released == web.now())
+    );
+    assert_eq!(found.len(), 303);
+}
+
+#[tokio::test]
+async fn problem_7_a_feed_that_stamps_now_moves_nothing() {
+    const POSTS: [&str; 3] = ["three", "two", "one"];
+    let (mut web, says) = joined(|web| posts_of_ada(web, &POSTS, &[])).await;
+    let known = seen(&web).await;
+    for _ in 0..4 {
+        web.pass(TimeDelta::hours(5));
+        let now = web.now();
+        let stamped: Vec<(String, DateTime<Utc>)> =
+            POSTS.iter().map(|post| ((*post).to_owned(), now)).collect();
+        let site = format!("http://ada.example:{}/", web.port);
+        says.set("ada.example", Answer::ok(rss("The blog of ada", &site, &stamped)));
+        let summary = web.round_of_all().await;
+        assert_eq!((summary.entries_new, summary.entries_updated), (0, 0));
+        assert_eq!(seen(&web).await, known);
+    }
+}
+
+#[tokio::test]
+async fn problem_8_a_date_to_come_or_absurd_is_the_moment_of_arrival_and_stays_so() {
+    let item = |title: &str, date: &str| {
+        format!("<item><title>{title}</title><guid>{title}</guid><pubDate>{date}</pubDate></item>")
+    };
+    let body =
+        |items: &str| format!("<rss version=\"2.0\"><channel><title>ada</title>{items}</channel></rss>");
+    let old = item("old", "Fri, 30 Oct 2026 09:00:00 GMT");
+    let (mut web, says) = joined(|_| body(&old)).await;
+    web.pass(TimeDelta::hours(5));
+    let arrived = web.now();
+    let odd = item("to come", "Tue, 01 Dec 2026 09:00:00 GMT") + &item("absurd", "0001-01-01T00:00:00Z");
+    says.set("ada.example", Answer::ok(body(&format!("{odd}{old}"))));
+    web.round_of_all().await;
+    web.pass(TimeDelta::hours(5));
+    let latest = item("latest", "Sun, 01 Nov 2026 12:00:00 GMT");
+    says.set("ada.example", Answer::ok(body(&format!("{latest}{odd}{old}"))));
+    web.round_of_all().await;
+    let found = seen(&web).await;
+    let titles: Vec<&str> = found.iter().map(|entry| entry.0.as_str()).collect();
+    assert_eq!(titles[0], "latest", "{titles:?}");
+    assert_eq!(titles[3], "old", "{titles:?}");
+    for (title, _, published, released, _) in &found[1..3] {
+        assert_eq!((published, released), (&arrived, &arrived), "{title}");
+    }
+    // The day comes, and nothing moves.
+    web.pass(TimeDelta::days(60));
+    says.set("ada.example", Answer::ok(body(&format!("{latest}{odd}{old} "))));
+    web.round_of_all().await;
+    assert_eq!(seen(&web).await, found);
+}
+
+#[tokio::test]
+async fn problem_12_what_is_no_feed_touches_nothing_and_is_forgotten_when_the_feed_is_back() {
+    const POSTS: [&str; 3] = ["three", "two", "one"];
+    let (mut web, says) = joined(|web| posts_of_ada(web, &POSTS, &[])).await;
+    let known = seen(&web).await;
+    for page in [
+        "",
+        "<!doctype html><title>Just a moment...</title>",
+        "{\"error\": \"rate limited\"}",
+        "Service unavailable",
+        "<rss version=\"2.0\"><channel><title>ada</title></channel></rss>",
+        "<rss version=\"2.0\"><channel><title>ada</title><item><title>thr",
+    ] {
+        says.set("ada.example", Answer::ok(page));
+        web.pass(TimeDelta::days(2));
+        web.round_of_all().await;
+        assert_eq!(seen(&web).await, known, "{page}");
+        let feed = web.feed("ada").await;
+        assert_eq!(feed.not_a_feed, !page.contains("<rss"), "{page}");
+    }
+    says.set(
+        "ada.example",
+        Answer::ok(posts_of_ada(&web, &["four", "three", "two", "one"], &[])),
+    );
+    web.pass(TimeDelta::days(2));
+    assert_eq!(web.round_of_all().await.entries_new, 1);
+    let feed = web.feed("ada").await;
+    assert_eq!((feed.not_a_feed, feed.failures), (false, 0));
+    assert_eq!(seen(&web).await[1..], known);
+}
