@@ -10,6 +10,9 @@ ALTER TABLE entries ADD COLUMN dated_at BIGINT;           -- the feed's own date
 -- What became of an address is asked for entries that are not shown, too.
 CREATE INDEX entries_by_link ON entries (link_key) WHERE link_key IS NOT NULL;
 
+-- What somebody decided about is polled at once, and looked for every second.
+CREATE INDEX feeds_decided_on ON feeds (id) WHERE next_poll_why = 'decided';
+
 -- What must not be added again by accident: salted hashes, and nothing that says what it was.
 CREATE TABLE tombstones (
     hash     TEXT COLLATE "C" PRIMARY KEY,

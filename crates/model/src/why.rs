@@ -29,10 +29,12 @@ pub enum Why {
     Outage,
     /// The feed's hub says that there is something new (WebSub).
     Pushed,
+    /// Somebody decided about the feed: approved or resumed it, or moved it to another address.
+    Decided,
 }
 
 impl Why {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Rhythm,
         Self::NoRhythm,
         Self::Fresh,
@@ -43,6 +45,7 @@ impl Why {
         Self::GoneOnce,
         Self::Outage,
         Self::Pushed,
+        Self::Decided,
     ];
 
     /// The word in columns and outputs.
@@ -58,6 +61,7 @@ impl Why {
             Self::GoneOnce => "gone_once",
             Self::Outage => "outage",
             Self::Pushed => "pushed",
+            Self::Decided => "decided",
         }
     }
 
@@ -83,6 +87,7 @@ impl fmt::Display for Why {
             Self::GoneOnce => "the server said that the feed is gone, and we ask once more a day later",
             Self::Outage => "our own network was down",
             Self::Pushed => "its hub says that there is something new (WebSub)",
+            Self::Decided => "somebody has just decided so",
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::closing::{self, Issues};
 use crate::network::Network;
 use crate::poller::{OUR_NETWORK, Poller, Selection, stopped};
 use crate::round::PollSummary;
-use crate::{hub, retag, websub};
+use crate::{at_once, hub, retag, websub};
 
 /// A sleep is cut into slices of this length, so that a clock that jumps is noticed.
 const SLICE: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ const SLICE: Duration = Duration::from_secs(30);
 /// From how many feeds on the same failure is told once for all of them.
 const MANY: usize = 4;
 
-/// Polls what is due, at once and then at each tick of the schedule, and what hubs push, until `stop` turns true; meanwhile
+/// Polls what is due, at once and then at each tick of the schedule, and what hubs push or somebody decides, until `stop` turns true; meanwhile
 /// closes the digests, gives the archive its topics by the present rules and tells the hub what changed. A new poller (after a reload of the
 /// configuration) takes over at the next tick. A tick that passes while polls are running is not made up for: what is due
 /// then is due still.
@@ -36,7 +36,7 @@ async fn polls(poller: &watch::Receiver<Arc<Poller>>, stop: &watch::Receiver<boo
     let news = Notify::new();
     tokio::join!(
         go_round(poller, &news, stop),
-        websub::poll_what_is_pushed(poller, stop),
+        at_once::poll(poller, stop),
         websub::subscribe(poller, &news, stop),
     );
 }

@@ -7,6 +7,7 @@
 //! `model`'s `health.rs`; what hubs push, at `websub.rs`; *what* a poll writes, at `changes.rs`; the order of the steps, at `poller.rs`; how feeds are shared with
 //! other fetchers, at `round.rs`; when digests close, at `closing.rs`.
 
+mod at_once;
 mod changes;
 mod check;
 mod closing;

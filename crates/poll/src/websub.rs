@@ -1,5 +1,5 @@
-//! News that hubs push (WebSub, <https://www.w3.org/TR/websub/>): subscriptions are asked for and renewed, and what is
-//! pushed is polled at once.
+//! News that hubs push (WebSub, <https://www.w3.org/TR/websub/>): subscriptions are asked for and renewed. What is
+//! pushed is polled by `at_once`.
 //!
 //! A push is a reason to poll and nothing more: polls go on by their own schedule, whatever a hub does or fails to do. Hubs
 //! answer to the web server, which notes in the store what they say; both need not be one process.
@@ -16,11 +16,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use crate::daemon::tell;
-use crate::network::Network;
 use crate::poller::{Poller, requests, stopped};
 
-/// How often it is looked whether something was pushed, or is to be asked of a hub.
+/// How often it is looked whether something is to be asked of a hub.
 const GLANCE: Duration = Duration::from_secs(1);
 
 /// How often it is looked which feeds name a hub, beside after each round of polls.
@@ -36,9 +34,6 @@ const LONGEST: TimeDelta = TimeDelta::days(1);
 
 /// How many hubs are asked at once.
 const HUBS_AT_ONCE: usize = 4;
-
-/// However much is pushed, a feed is not polled more often than this because of it.
-const APART: Duration = Duration::from_secs(10);
 
 /// What a document says of its hub, by its headers and else by itself (WebSub section 4). It came from `url`.
 pub(crate) fn hub_topic(
@@ -97,36 +92,12 @@ pub(crate) async fn subscribe(
     }
 }
 
-/// Polls feeds of which hubs push something, until `stop` turns true.
-pub(crate) async fn poll_what_is_pushed(poller: &watch::Receiver<Arc<Poller>>, stop: &watch::Receiver<bool>) {
-    let mut trouble = Trouble::default();
-    loop {
-        let current = Arc::clone(&poller.borrow());
-        let due = current.intervals.due(current.now());
-        let pushed = match current.store.take_pushed_feeds(due, APART).await {
-            Ok(feeds) if feeds.is_empty() => Ok(()),
-            Ok(feeds) => {
-                tracing::info!(feeds = feeds.len(), "hubs say that there is something new");
-                let mut network = Network::default();
-                tell(&current.poll(feeds, &mut network, stop, &|_| ()).await);
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        trouble.tell("what hubs pushed cannot be looked for", &pushed);
-        tokio::select! {
-            () = stopped(stop.clone()) => return,
-            () = sleep(GLANCE) => {}
-        }
-    }
-}
-
 /// Trouble with the store, which is said when it begins and when it ends.
 #[derive(Default)]
-struct Trouble(bool);
+pub(crate) struct Trouble(bool);
 
 impl Trouble {
-    fn tell(&mut self, what: &str, result: &Result<(), StoreError>) {
+    pub(crate) fn tell(&mut self, what: &str, result: &Result<(), StoreError>) {
         match result {
             Err(error) if !self.0 => tracing::error!(%error, "{what}; trying again"),
             Ok(()) if self.0 => tracing::info!("the store answers again"),

@@ -18,14 +18,14 @@ const STOP: &str =
 /// The next poll comes at once and reads everything. What was held is taken from now on, so its silence ends now.
 const GO: &str =
     "UPDATE feeds SET version = version + 1, status = 'active', decided_by = NULL, decided_why = NULL,
-        next_poll_at = $2, next_poll_why = 'rhythm', etag = NULL, last_modified = NULL, validators_url = NULL,
+        next_poll_at = $2, next_poll_why = 'decided', etag = NULL, last_modified = NULL, validators_url = NULL,
         body_hash = NULL, gone_since_at = NULL,
         last_entry_at = CASE WHEN held_why IS NULL THEN last_entry_at ELSE $2 END, held_why = NULL
     WHERE id = $1";
 const PROPOSED: &str = "SELECT proposed_url FROM feeds WHERE slug = $1 AND withdrawn_at IS NULL";
 /// At another address nothing that was said at the old one holds.
 const AFRESH: &str =
-    "UPDATE feeds SET version = version + 1, next_poll_at = $2, next_poll_why = 'rhythm', etag = NULL,
+    "UPDATE feeds SET version = version + 1, next_poll_at = $2, next_poll_why = 'decided', etag = NULL,
         last_modified = NULL, validators_url = NULL, body_hash = NULL, retry_after_at = NULL, failures = 0,
         failing_since_at = NULL, not_a_feed = FALSE, proposed_url = NULL, gone_since_at = NULL,
         name_unknown_since_at = NULL
@@ -234,6 +234,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use model::Why;
+
     use super::*;
     use crate::testing::{self, by_hand, due, feed, merge, minutes, now, poll, reread, spec};
 
@@ -265,6 +267,14 @@ mod tests {
             Decided::Already
         );
         assert_eq!(store.due_feeds(due(minutes(5))).await.unwrap().len(), 1);
+        let decided_on = store.feeds_decided_on(due(minutes(5))).await.unwrap();
+        assert_eq!(
+            decided_on
+                .iter()
+                .map(|feed| (&*feed.slug, feed.next_poll_why))
+                .collect::<Vec<_>>(),
+            [("ada", Why::Decided)]
+        );
         assert_eq!(
             store.resume_feed("nobody", &by_hand(now())).await.unwrap(),
             Decided::Unknown

@@ -62,6 +62,16 @@ const DUE: &str = concat!(
     " ORDER BY f.next_poll_at, f.id"
 );
 
+/// What somebody is just polling is left to them.
+const DECIDED_ON: &str = concat!(
+    "SELECT ",
+    feed_columns!(),
+    " FROM feeds f JOIN members m ON m.id = f.member_id
+     WHERE f.next_poll_why = 'decided' AND f.status = 'active' AND ",
+    is_due!(),
+    " AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.feed_id = f.id AND l.until_at > $1) ORDER BY f.id"
+);
+
 const LAST_POLL: &str = "SELECT MAX(last_polled_at) FROM feeds";
 
 const RECENT_POLLS: &str =
@@ -80,6 +90,13 @@ impl Store {
     /// its feed.
     pub async fn due_feeds(&self, due: Due) -> Result<Vec<Feed>, StoreError> {
         let rows = due.bound(Sql::new(DUE)).fetch_all(self.readers()).await?;
+        rows.iter().map(rows::feed).collect()
+    }
+
+    /// Those of the feeds that are due that nobody has polled since somebody decided about them: approved or resumed them, or
+    /// moved them.
+    pub async fn feeds_decided_on(&self, due: Due) -> Result<Vec<Feed>, StoreError> {
+        let rows = due.bound(Sql::new(DECIDED_ON)).fetch_all(self.readers()).await?;
         rows.iter().map(rows::feed).collect()
     }
 
