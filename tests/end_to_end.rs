@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::blogosphere::{Answer, Blogosphere, rss};
-use support::{Voice, config, config_with, signal, text};
+use support::{FETCH, Voice, config, config_with, signal, text};
 
 /// Ten megabytes of spaces, as a few kilobytes of gzip.
 fn gzip_bomb() -> Vec<u8> {
@@ -286,8 +286,8 @@ fn a_reload_takes_over_a_good_config_and_refuses_a_bad_one() {
 fn a_feed_that_is_resumed_is_polled_without_waiting_for_the_schedule() {
     let blogs = Blogosphere::start();
     blogs.answer("/a", Answer::Feed(rss("a", [1])));
-    let once_a_year = "[fetch]\nallow = [\"127.0.0.0/8\"]\nschedule = \"0 0 0 1 1 *\"\n";
-    let voice = Voice::with_config(&config_with(once_a_year, &[("a", blogs.url("/a"))]));
+    let once_a_year = format!("{FETCH}schedule = \"0 0 0 1 1 *\"\n");
+    let voice = Voice::with_config(&config_with(&once_a_year, &[("a", blogs.url("/a"))]));
     let server = voice.serve();
     server.wait_for("/feed.atom", |feed| feed.body.contains("a: post 1"));
 
