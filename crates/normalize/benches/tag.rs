@@ -43,7 +43,7 @@ fn main() {
                     .len()
             })
             .sum();
-        best = best.min((cpu_time(started) - before).as_secs_f64());
+        best = best.min(cpu_time(started).saturating_sub(before).as_secs_f64());
     }
     println!(
         "{} posts, {bytes} bytes, {found} topics: {:.1} MB/s",
