@@ -58,6 +58,10 @@ async fn go_round(poller: &watch::Receiver<Arc<Poller>>, news: &Notify, stop: &w
 }
 
 async fn poll_due(poller: &Poller, network: &mut Network, stop: &watch::Receiver<bool>) {
+    // What a withdrawal could not erase from the files while somebody read in them.
+    if let Err(error) = poller.store.scrub().await {
+        tracing::warn!(%error, "what was withdrawn is not yet gone from the database's own files; trying again at the next tick");
+    }
     let feeds = match poller.select(Selection::Due).await {
         Ok((feeds, _)) => feeds,
         Err(error) => {
