@@ -41,7 +41,6 @@ mod notices;
 mod openapi;
 mod pages;
 mod parameters;
-#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod private;
 #[cfg(test)]
 mod register_tests;
@@ -50,8 +49,6 @@ mod routes;
 mod testing;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "the first forms are on their way")]
-#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
 #[cfg(test)]
 mod topic_tests;

@@ -225,6 +225,10 @@ pub(crate) enum FeedsCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 pub(crate) struct AddFeed {
     /// Where the feed is; `voice check` finds it for a web page
     pub(crate) url: url::Url,

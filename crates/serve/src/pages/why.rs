@@ -373,9 +373,8 @@ fn of_blog(
 fn date_in(url: &Url) -> Option<NaiveDate> {
     let mut numbers = url.path_segments()?.map(|segment| segment.parse::<u32>().ok());
     let year = loop {
-        match numbers.next()? {
-            Some(year @ 1990..=2100) => break year as i32,
-            _ => {}
+        if let Some(year @ 1990..=2100) = numbers.next()? {
+            break year as i32;
         }
     };
     let month = numbers.next().flatten().filter(|month| (1..=12).contains(month));
