@@ -7,6 +7,9 @@ ALTER TABLE entries ADD COLUMN withdrawn_by TEXT COLLATE "C" CHECK (withdrawn_by
 ALTER TABLE entries ADD COLUMN withdrawn_why TEXT COLLATE "C";         -- a moderator's reason, for everybody to read
 ALTER TABLE entries ADD COLUMN dated_at BIGINT;           -- the feed's own date, also where it lies in the future
 
+-- What became of an address is asked for entries that are not shown, too.
+CREATE INDEX entries_by_link ON entries (link_key) WHERE link_key IS NOT NULL;
+
 -- What must not be added again by accident: salted hashes, and nothing that says what it was.
 CREATE TABLE tombstones (
     hash     TEXT COLLATE "C" PRIMARY KEY,

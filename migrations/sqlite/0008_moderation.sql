@@ -7,6 +7,9 @@ ALTER TABLE entries ADD COLUMN withdrawn_by TEXT CHECK (withdrawn_by IN ('author
 ALTER TABLE entries ADD COLUMN withdrawn_why TEXT;         -- a moderator's reason, for everybody to read
 ALTER TABLE entries ADD COLUMN dated_at INTEGER;           -- the feed's own date, also where it lies in the future
 
+-- What became of an address is asked for entries that are not shown, too.
+CREATE INDEX entries_by_link ON entries (link_key) WHERE link_key IS NOT NULL;
+
 -- What must not be added again by accident: salted hashes, and nothing that says what it was.
 CREATE TABLE tombstones (
     hash     TEXT PRIMARY KEY,

@@ -48,6 +48,7 @@ fn spans(line: &[Span]) -> String {
     line.iter()
         .map(|span| match span {
             Span::Text(text) => text.clone(),
+            Span::Link(Link { text, url }) if text == url => format!("<{url}>"),
             // Angle brackets keep an address whole in mails (RFC 3986 appendix C).
             Span::Link(Link { text, url }) => format!("{text} <{url}>"),
         })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use fetch::{FetchOutcome, Fetcher};
+use fetch::{FetchOutcome, Fetcher, Hop};
 use model::{EntryDraft, Validators};
 use normalize::problem::{Kind, NOT_A_FEED, UNREACHABLE};
 use normalize::{Candidate, Document, Format, Problem, Source, Tagger};
@@ -46,6 +46,8 @@ pub struct CheckReport {
     pub problems: Vec<Problem>,
     /// In the feed's own order.
     pub entries: Vec<EntryDraft>,
+    /// The requests that were made.
+    pub hops: Vec<Hop>,
 }
 
 /// A feed that a page names.
@@ -82,6 +84,7 @@ impl CheckReport {
             candidates: Vec::new(),
             problems: Vec::new(),
             entries: Vec::new(),
+            hops: Vec::new(),
         }
     }
 
@@ -159,7 +162,7 @@ impl Checking<'_> {
         {
             return;
         }
-        match self.fetch(url).await {
+        match self.fetch(report, url).await {
             Ok(page) => {
                 report.url = Some(page.url.to_string());
                 self.bytes(report, &page.bytes, page.content_type.as_deref(), Some(&page.url))
@@ -224,7 +227,7 @@ impl Checking<'_> {
     }
 
     async fn feed(&self, report: &mut CheckReport, url: &Url) -> Result<(), String> {
-        let page = self.fetch(url).await?;
+        let page = self.fetch(report, url).await?;
         let document = self
             .read(&page.bytes, page.content_type.as_deref(), Some(&page.url))
             .map_err(|error| error.to_string())?;
@@ -233,8 +236,9 @@ impl Checking<'_> {
         Ok(())
     }
 
-    async fn fetch(&self, url: &Url) -> Result<Page, String> {
+    async fn fetch(&self, report: &mut CheckReport, url: &Url) -> Result<Page, String> {
         let fetch = self.fetcher.fetch(url, &Validators::default(), self.now).await;
+        report.hops.extend(fetch.hops);
         match fetch.outcome {
             FetchOutcome::Modified(body) => Ok(Page {
                 url: fetch.final_url,

@@ -62,8 +62,30 @@ pub(crate) async fn follow(
                 tracing::error!(%error, "digests could not be corrected; trying again in a moment");
             }
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(until_next(&current).await).await;
     }
+}
+
+/// How long to wait before the next look: no longer than to the next closing.
+async fn until_next(poller: &Poller) -> Duration {
+    let closing = next_closing(poller).await.ok().flatten();
+    let wait = closing.and_then(|(_, at)| (at - poller.now()).to_std().ok());
+    wait.filter(|wait| !wait.is_zero())
+        .map_or(LOOK, |wait| wait.min(LOOK))
+}
+
+/// The week that closes next, and when.
+async fn next_closing(poller: &Poller) -> Result<Option<(Week, DateTime<Utc>)>, PollError> {
+    let Some(week) = next_to_close(poller).await? else {
+        return Ok(None);
+    };
+    Ok(Some((week, closes_at(poller, week)?)))
+}
+
+fn closes_at(poller: &Poller, week: Week) -> Result<DateTime<Utc>, PollError> {
+    let (line, zone) = (&poller.site.digest_schedule, poller.site.timezone);
+    let schedule = CronLine::parse(line, zone)?;
+    Ok(week.closes_at(zone, |after| schedule.next_after(after)))
 }
 
 async fn close_due(
@@ -71,16 +93,11 @@ async fn close_due(
     issues: &dyn Issues,
     stop: &watch::Receiver<bool>,
 ) -> Result<Vec<Week>, PollError> {
-    let schedule = CronLine::parse(&poller.site.digest_schedule, poller.site.timezone)?;
     let now = poller.now();
-    let closes_at = |week: Week| week.closes_at(poller.site.timezone, |after| schedule.next_after(after));
-    let Some(mut last) = next_to_close(poller).await? else {
+    let Some((mut last, _)) = next_closing(poller).await?.filter(|(_, at)| *at <= now) else {
         return Ok(Vec::new());
     };
-    if closes_at(last) > now {
-        return Ok(Vec::new());
-    }
-    while closes_at(last.next()) <= now {
+    while closes_at(poller, last.next())? <= now {
         last = last.next();
     }
     close_through(poller, last, issues, stop).await

@@ -47,6 +47,9 @@ async fn go_round(poller: &watch::Receiver<Arc<Poller>>, news: &Notify, stop: &w
         let current = Arc::clone(&poller.borrow());
         poll_due(&current, &mut network, stop).await;
         news.notify_one();
+        if let Err(error) = current.store.tidy(current.now()).await {
+            tracing::warn!(%error, "what is kept for a while alone could not be forgotten; trying again at the next tick");
+        }
         tokio::select! {
             () = stopped(stop.clone()) => return,
             () = next_tick(&current) => {}
@@ -55,6 +58,10 @@ async fn go_round(poller: &watch::Receiver<Arc<Poller>>, news: &Notify, stop: &w
 }
 
 async fn poll_due(poller: &Poller, network: &mut Network, stop: &watch::Receiver<bool>) {
+    // What a withdrawal could not erase from the files while somebody read in them.
+    if let Err(error) = poller.store.scrub().await {
+        tracing::warn!(%error, "what was withdrawn is not yet gone from the database's own files; trying again at the next tick");
+    }
     let feeds = match poller.select(Selection::Due).await {
         Ok((feeds, _)) => feeds,
         Err(error) => {

@@ -88,6 +88,7 @@ async fn tell_of(poller: &Poller, hub: &Url, ping: Ping) -> (Ping, Option<DateTi
         ("hub.topic", ping.feed_url.as_str()),
     ];
     let sent = poller.fetcher.send_form(hub, &form, poller.now()).await;
+    poller.note(&sent.hops).await;
     let pause = pause_after(ping.failures);
     match sent.outcome {
         SendOutcome::Accepted => (ping, None, None),

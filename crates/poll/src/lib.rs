@@ -25,6 +25,8 @@ mod poller;
 mod retag;
 mod round;
 mod schedule;
+#[cfg(test)]
+mod traces;
 mod troubles;
 mod websub;
 

@@ -210,7 +210,7 @@ async fn looked_at(poller: Arc<Poller>, url: Url) -> Arc<CheckReport> {
         CheckSource::Address(url),
         None,
         poller.fetcher(),
-        &poller.tagger,
+        poller.tagger(),
         poller.site.timezone,
         poller.now(),
     );
@@ -220,6 +220,7 @@ async fn looked_at(poller: Arc<Poller>, url: Url) -> Arc<CheckReport> {
             format!("it gave no whole answer within {} seconds", WITHIN.as_secs()),
         )
     });
+    poller.note(&report.hops).await;
     Arc::new(report)
 }
 
@@ -228,7 +229,7 @@ async fn proof_at(poller: Arc<Poller>, feed: Url, wanted: Wanted) -> Result<Opti
         let (document, url) = read_feed(&poller, &feed).await?;
         // Whoever comments writes into a feed of comments.
         let by_the_blogger = !normalize::is_of_comments(&url, document.title.as_deref());
-        let says = |entry: &normalize::RawEntry| entry.finish(&poller.tagger).text.contains(&wanted.word);
+        let says = |entry: &normalize::RawEntry| entry.finish(poller.tagger()).text.contains(&wanted.word);
         if by_the_blogger && document.entries.iter().any(says) {
             return Ok(Some(Proof::Post));
         }
@@ -278,6 +279,7 @@ async fn get(poller: &Poller, url: &Url) -> Result<(bytes::Bytes, Option<String>
         .fetcher()
         .fetch(url, &Validators::default(), poller.now())
         .await;
+    poller.note(&fetch.hops).await;
     match fetch.outcome {
         FetchOutcome::Modified(body) => Ok((body.bytes, body.content_type, fetch.final_url)),
         FetchOutcome::Failed(failure) => Err(failure.message),

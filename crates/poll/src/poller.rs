@@ -1,6 +1,6 @@
 //! One poll: fetch, read, compare, and what it makes of the feed. Many of them side by side are a `round`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -21,7 +21,7 @@ use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
 
 /// How long one feed may keep a reader busy. A large one takes a second.
-const TIME_TO_READ: Duration = Duration::from_secs(60);
+const TIME_TO_READ: Duration = Duration::from_mins(1);
 
 /// Which feeds to poll.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,8 @@ pub struct Poller {
     pub(crate) fetcher: Fetcher,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) site: Arc<Site>,
-    pub(crate) tagger: Arc<Tagger>,
+    /// Made when the first post wants it: most rounds bring none, and it takes longer to make than a hundred 304s.
+    tagger: OnceLock<Arc<Tagger>>,
     pub(crate) intervals: Intervals,
     schedule: CronLine,
     pub(crate) concurrency: usize,
@@ -70,14 +71,13 @@ impl Poller {
         site: Arc<Site>,
         settings: PollerSettings,
     ) -> Self {
-        let tagger = Arc::new(Tagger::new(&site.topics));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             store,
             fetcher,
             clock,
             site,
-            tagger,
+            tagger: OnceLock::new(),
             intervals: settings.intervals,
             schedule: settings.schedule,
             concurrency: settings.concurrency,
@@ -86,9 +86,22 @@ impl Poller {
         }
     }
 
+    /// The rules by which posts get their topics.
+    pub(crate) fn tagger(&self) -> &Arc<Tagger> {
+        let make = || Arc::new(Tagger::new(&self.site.topics));
+        self.tagger.get_or_init(make)
+    }
+
     /// What asks.
     pub(crate) fn fetcher(&self) -> &Fetcher {
         &self.fetcher
+    }
+
+    /// Adds requests that belong to no poll to the ledger of their hosts.
+    pub(crate) async fn note(&self, hops: &[Hop]) {
+        if let Err(error) = self.store.note_requests(self.now(), &requests(hops)).await {
+            tracing::warn!(%error, "the ledger of what we ask of hosts lacks some requests");
+        }
     }
 
     /// When the schedule next wakes the poller.
@@ -212,7 +225,7 @@ impl Poller {
             .await
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
-        let (site, tagger) = (Arc::clone(&self.site), Arc::clone(&self.tagger));
+        let (site, tagger) = (Arc::clone(&self.site), Arc::clone(self.tagger()));
         let reading = tokio::task::spawn_blocking(move || {
             let read = read(&owned, &known, &body, &url, &site, &tagger, now);
             drop(turn);

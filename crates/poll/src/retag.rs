@@ -99,8 +99,8 @@ async fn take_over(poller: &Poller, stop: &watch::Receiver<bool>) -> Result<(), 
     if progress == RetagProgress::Done {
         return Ok(());
     }
-    let tag =
-        |post: &StoredPost, decisions: &Decisions| retagged(&poller.tagger, &poller.site, post, decisions);
+    let tagger = poller.tagger();
+    let tag = |post: &StoredPost, decisions: &Decisions| retagged(tagger, &poller.site, post, decisions);
     let (mut changed_posts, mut told) = (0, 0);
     while !*stop.borrow() {
         let now: DateTime<Utc> = poller.clock.now();

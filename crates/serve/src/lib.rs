@@ -41,7 +41,6 @@ mod notices;
 mod openapi;
 mod pages;
 mod parameters;
-#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod private;
 #[cfg(test)]
 mod register_tests;
@@ -50,12 +49,13 @@ mod routes;
 mod testing;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "/manage and /admin are on their way")]
 mod throttle;
 #[cfg(test)]
 mod topic_tests;
 mod troubles;
 mod websub;
+#[cfg(test)]
+mod why_tests;
 
 pub use admin::{Admin, Role};
 pub use app::{App, DueAt, NextDigestClose, Retag};

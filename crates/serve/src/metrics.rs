@@ -174,6 +174,12 @@ fn of_the_store(state: &State, vitals: Result<Vitals, StoreError>) -> String {
     );
     metric("members", gauge, "Members", &[("", vitals.members as f64)]);
     metric(
+        "reports_open",
+        gauge,
+        "Reports of posts that nobody has answered",
+        &[("", vitals.reports as f64)],
+    );
+    metric(
         "entries",
         gauge,
         "Entries held, shown or not",

@@ -90,6 +90,12 @@ pub(crate) fn of_the_site() -> Router<Arc<State>> {
         .route(fixed::style_path(), kept(NONE, fixed::style))
         .route(fixed::feed_style_path(), kept(NONE, fixed::feed_style))
         .route("/readyz", get(health::ready))
+        .route("/why", fresh(pages::WHY_PARAMETERS, pages::why))
+        .route("/why.json", fresh(pages::WHY_PARAMETERS, pages::why_json))
+        .route(
+            "/entries/{key}/report",
+            private(pages::REPORT_PARAMETERS, pages::report).merge(posted(NONE, pages::take_report)),
+        )
         .merge(behind_the_scenes())
         .merge(websub::callbacks())
         .merge(of_members())

@@ -241,7 +241,7 @@ async fn what_is_not_there_is_said_in_the_askers_format() {
         "/archive/1",
         "/.well-known/security.txt",
         "/style-0.css",
-        "/register",
+        "/members/nobody/badge.svg",
         "/admin",
     ] {
         let page = client.get(path).await;
@@ -425,6 +425,35 @@ async fn posts_that_link_to_one_another_say_so_on_both_pages() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn the_first_view_of_the_river_is_light() {
+    let client = Client::new().await;
+    let posts = (100..125).map(|number| {
+        let mut post = draft(number);
+        post.title = Some("A title as long as most of them are, give or take a word".to_owned());
+        post.author = Some("One of several authors".to_owned());
+        post.summary = "An excerpt of sixty words. ".repeat(12);
+        let topic = post.topics[0].clone();
+        post.topics
+            .extend(["notices", "skills"].map(|slug| model::TopicMatch {
+                slug: slug.to_owned(),
+                ..topic.clone()
+            }));
+        (post, at(NOW))
+    });
+    record(&client.store, "one-example", at(NOW), posts.collect()).await;
+    client.clock.set(at(NOW) + TimeDelta::minutes(1));
+    let mut bytes = 0;
+    for path in ["/", style_path(), "/favicon.svg"] {
+        let answer = client.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        bytes += answer.body.len();
+    }
+    let page = client.get("/").await;
+    assert_eq!(page.text().matches("One of several authors").count(), 25);
+    assert!(bytes < 60 * 1024, "{bytes} bytes before compression");
 }
 
 #[tokio::test]

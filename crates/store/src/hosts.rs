@@ -58,6 +58,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Adds requests that were made at `at` and belong to no poll.
+    pub async fn note_requests(&self, at: DateTime<Utc>, made: &[HostRequest]) -> Result<(), StoreError> {
+        if made.is_empty() {
+            return Ok(());
+        }
+        let made: Vec<_> = made.iter().map(|request| (at, request)).collect();
+        let mut transaction = self.begin().await?;
+        add(&mut transaction, &made).await?;
+        transaction.commit().await
+    }
+}
+
 /// Adds these requests, each with when it was made.
 pub(crate) async fn add(
     transaction: &mut Transaction,
@@ -132,6 +145,10 @@ mod tests {
         let mut tomorrow = poll(&testing::reread(&store, &ada).await, minutes(24 * 60));
         tomorrow.requests = vec![asked("ada.example.org", true, 0)];
         store.record_polls(&[tomorrow]).await.unwrap();
+        // Requests that belong to no poll: a preview, a hub.
+        let preview = [asked("cdn.example", false, 9)];
+        store.note_requests(minutes(1), &preview).await.unwrap();
+        store.note_requests(minutes(1), &[]).await.unwrap();
 
         let line = |host: &str, requests, not_modified, bytes| HostUse {
             host: host.to_owned(),
@@ -142,7 +159,7 @@ mod tests {
         let since = |text: &str| at(text).date_naive();
         assert_eq!(
             store.host_use(since("2026-11-23T00:00:00Z")).await.unwrap(),
-            [line("ada.example.org", 3, 1, 5), line("cdn.example", 2, 1, 700)]
+            [line("ada.example.org", 3, 1, 5), line("cdn.example", 3, 1, 709)]
         );
         assert_eq!(
             store.host_use(since("2026-11-24T00:00:00Z")).await.unwrap(),

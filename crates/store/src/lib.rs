@@ -62,10 +62,12 @@ mod stories;
 mod subscriptions;
 #[cfg(test)]
 mod testing;
+mod tidy;
 mod tombstones;
 mod topic_pages;
 mod topics;
 mod vitals;
+mod why;
 mod withdrawal;
 
 pub use audit::{AuditLine, Decision, MEMBER, SOURCE, TERMINAL};
@@ -106,4 +108,5 @@ pub use tombstones::Cause;
 pub use topic_pages::Writer;
 pub use topics::{Decisions, RetagProgress, Retagged, StoredPost, Tag, TopicDecision};
 pub use vitals::{Recorded, Vitals};
+pub use why::Trace;
 pub use withdrawal::{Place, Receipt};

@@ -9,7 +9,9 @@ use crate::sql::Sql;
 use crate::{Store, StoreError};
 
 const ADD: &str = "INSERT INTO reports (reference, entry_id, reason, email, reported_at)
-    SELECT $1, e.id, $3, $4, $5 FROM entries e WHERE e.key = $2 AND e.arrival IS NOT NULL";
+    SELECT $1, e.id, $3, $4, $5 FROM entries e WHERE e.key = $2 AND e.arrival IS NOT NULL AND e.withdrawn_at IS NULL
+    ON CONFLICT (reference) DO NOTHING";
+const IS_THERE: &str = "SELECT EXISTS (SELECT 1 FROM reports WHERE reference = $1)";
 const READ: &str = "SELECT r.reference, e.key, e.title, e.withdrawn_at, m.slug, m.name, r.reason, r.email, r.reported_at, r.answer,
         r.closed_at, r.closed_by
     FROM reports r JOIN entries e ON e.id = r.entry_id JOIN members m ON m.id = e.member_id";
@@ -58,7 +60,7 @@ pub struct Report {
 }
 
 impl Store {
-    /// Writes a report down under a reference that names it; `false` if no entry has this key.
+    /// Writes a report down under a reference that names it, once; `false` if no entry has this key.
     pub async fn report(
         &self,
         reference: &str,
@@ -74,8 +76,14 @@ impl Store {
             .bind(millis(now))
             .execute(&mut transaction)
             .await?;
+        if added == 0 {
+            return Sql::new(IS_THERE)
+                .bind(reference)
+                .fetch_value("reports", &mut transaction)
+                .await;
+        }
         transaction.commit().await?;
-        Ok(added > 0)
+        Ok(true)
     }
 
     /// The reports that nobody has answered, oldest first; then the last `closed` of those that somebody has.

@@ -221,6 +221,11 @@ pub(crate) use entry_joins;
 
 /// Decodes [`entry_columns`]. `also_in` is left empty; see `entries::complete`.
 pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
+    entry_and_more(row).map(|(entry, _)| entry)
+}
+
+/// Decodes [`entry_columns`], and gives the columns that follow.
+pub(crate) fn entry_and_more(row: &Row) -> Result<(EntryRow, Fields<'_>), StoreError> {
     let mut fields = Fields::of("entries", row);
     let id = fields.take()?;
     let river_at = fields.take()?;
@@ -273,13 +278,14 @@ pub(crate) fn entry(row: &Row) -> Result<EntryRow, StoreError> {
         licence,
         changed,
     };
-    Ok(EntryRow {
+    let row = EntryRow {
         id,
         river_at,
         shown,
         withdrawn_at,
         entry,
-    })
+    };
+    Ok((row, fields))
 }
 
 /// Decodes the identity of what left: id, key, when it was withdrawn, when it changed.

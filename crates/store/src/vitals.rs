@@ -23,6 +23,7 @@ const MEMBERS: &str = "SELECT COUNT(*) FROM members";
 const RETAGGED: &str =
     "SELECT COALESCE(CASE WHEN retagging_by IS NOT NULL THEN 100 * COALESCE(retagged_to, 0)
         / (SELECT COALESCE(MAX(e.id), 1) FROM entries e) END, 100) FROM site_state";
+const REPORTS: &str = "SELECT COUNT(*) FROM reports WHERE closed_at IS NULL";
 const LEASED: &str = "SELECT COUNT(*) FROM leases WHERE until_at > $1";
 
 /// How the store fares at a moment.
@@ -38,6 +39,8 @@ pub struct Vitals {
     pub leased: u64,
     /// Members who have or had a feed here.
     pub members: u64,
+    /// Reports of posts that nobody has answered.
+    pub reports: u64,
     /// Entries held, shown or not.
     pub entries: u64,
     /// How much of the archive has its topics by the rules that are being taken over, from 0 to 100.
@@ -97,6 +100,7 @@ impl Store {
         };
         let mut vitals = Vitals {
             members: count(Sql::new(MEMBERS), readers).await?,
+            reports: count(Sql::new(REPORTS), readers).await?,
             retagged_percent: count(Sql::new(RETAGGED), readers).await?,
             leased: count(Sql::new(LEASED).bind(millis(due.now)), readers).await?,
             database_bytes: count(Sql::new(bytes), readers).await?,

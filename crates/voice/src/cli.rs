@@ -74,6 +74,12 @@ pub(crate) enum Command {
     /// A moderator's hand on single entries
     #[command(subcommand)]
     Entries(EntriesCommand),
+    /// Show who did what to what, when, and why; the latest first
+    Audit {
+        /// How many lines
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        limit: u32,
+    },
     /// Print a week's digest
     Digest(DigestArguments),
     /// Write out everything that is stored
@@ -152,6 +158,47 @@ pub(crate) struct CheckArguments {
 pub(crate) enum FeedsCommand {
     /// List the feeds and how each fares
     List,
+    /// Add a feed, with its member if they are new; it is polled from now on
+    Add(AddFeed),
+    /// Take on feeds that wait for approval, or were turned down; they are polled at once
+    Approve {
+        /// The feeds, by slug; `voice feeds list` shows which are pending
+        #[arg(value_name = "SLUG", required = true)]
+        feeds: Vec<String>,
+    },
+    /// Turn down feeds that wait for approval; their addresses are not added again by accident
+    Reject {
+        /// The feeds, by slug
+        #[arg(value_name = "SLUG", required = true)]
+        feeds: Vec<String>,
+        /// Why: their bloggers read it
+        #[arg(long, value_name = "WORDS")]
+        reason: String,
+    },
+    /// Let feeds go, whatever the config says: they are not polled, and their entries stay, unless --withdraw is given
+    Remove {
+        /// The feeds, by slug
+        #[arg(value_name = "SLUG", required = true)]
+        feeds: Vec<String>,
+        /// Erase the feeds with all their entries, and members with their last feed. This cannot be undone
+        #[arg(long)]
+        withdraw: bool,
+        /// Why: their bloggers read it
+        #[arg(long, value_name = "WORDS")]
+        reason: Option<String>,
+    },
+    /// Make one member of two: all that FROM has is INTO's from now on, whatever the config says
+    Merge {
+        /// The member who goes, by slug
+        from: String,
+        /// The member who stays, by slug
+        into: String,
+    },
+    /// Make a new private link for a member whom you know; all older ones end
+    Link {
+        /// The member, by slug
+        member: String,
+    },
     /// Stop polling feeds until they are resumed; their entries stay
     Pause {
         /// The feeds, by slug
@@ -177,6 +224,40 @@ pub(crate) enum FeedsCommand {
     },
 }
 
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
+pub(crate) struct AddFeed {
+    /// Where the feed is; `voice check` finds it for a web page
+    pub(crate) url: url::Url,
+    /// The member's name
+    #[arg(long, required_unless_present = "member")]
+    pub(crate) name: Option<String>,
+    /// Instead of a name: the slug of the member whose further feed it is
+    #[arg(long, value_name = "SLUG", conflicts_with = "name")]
+    pub(crate) member: Option<String>,
+    /// Where they work
+    #[arg(long)]
+    pub(crate) organisation: Option<String>,
+    /// It is a team's blog
+    #[arg(long)]
+    pub(crate) team: bool,
+    /// Show whole posts: their owner agreed
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Take tagged posts alone: for a mixed blog
+    #[arg(long)]
+    pub(crate) tagged: bool,
+    /// SPDX identifier or address of the licence
+    #[arg(long)]
+    pub(crate) licence: Option<String>,
+    /// Add it though it was withdrawn or turned down before
+    #[arg(long)]
+    pub(crate) again: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FeedListFormat {
     Toml,
@@ -185,6 +266,14 @@ pub(crate) enum FeedListFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EntriesCommand {
+    /// Hide an entry for good: it leaves everything, and its text is erased
+    Hide {
+        /// The entry's key: the end of its page's address
+        key: String,
+        /// Why: everybody who asks why it is not here reads it
+        #[arg(long, value_name = "WORDS")]
+        reason: String,
+    },
     /// Set or remove topics of one entry by hand; what is decided so outlives every change of the rules
     Topics(TopicsOfEntry),
 }

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod demo;
@@ -8,6 +9,7 @@ pub(crate) mod entries;
 pub(crate) mod export;
 pub(crate) mod feeds;
 pub(crate) mod healthcheck;
+pub(crate) mod membership;
 pub(crate) mod migrate_database;
 pub(crate) mod poll;
 pub(crate) mod replay;

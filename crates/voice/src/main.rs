@@ -48,6 +48,7 @@ fn main() -> ExitCode {
             Command::Feeds(command) => commands::feeds::run(&options, &command).await,
             Command::Topics(command) => commands::topics::run(&options, &command).await,
             Command::Entries(command) => commands::entries::run(&options, &command).await,
+            Command::Audit { limit } => commands::audit::run(&options, limit).await,
             Command::Digest(arguments) => commands::digest::run(&options, &arguments).await,
             Command::Export(arguments) => commands::export::run(&options, &arguments).await,
             Command::Backup { file } => commands::backup::run(&options, &file).await,

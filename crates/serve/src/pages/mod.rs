@@ -13,11 +13,13 @@ mod manage_posts;
 mod post;
 mod preview;
 mod register;
+mod report;
 mod river;
 mod search;
 mod shell;
 mod topic;
 mod view;
+mod why;
 
 pub(crate) use admin::admin_sign_in;
 pub(crate) use digest::{counted, digest_issues, digest_week};
@@ -31,11 +33,13 @@ pub(crate) use manage::{
 };
 pub(crate) use manage_posts::{show as manage_post, take as take_manage_post};
 pub(crate) use register::{PARAMETERS as REGISTER_PARAMETERS, ask as register, take as take_registration};
+pub(crate) use report::{PARAMETERS as REPORT_PARAMETERS, report, take_report};
 pub(crate) use river::{
     PARAMETERS as RIVER_PARAMETERS, hashtag, home, known_hashtag, known_member, known_topic, member,
 };
 pub(crate) use search::{PARAMETERS as SEARCH_PARAMETERS, search};
 pub(crate) use topic::topic;
+pub(crate) use why::{PARAMETERS as WHY_PARAMETERS, why, why_json};
 
 use askama::Template;
 

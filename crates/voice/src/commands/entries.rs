@@ -4,17 +4,36 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use model::{Clock, SystemClock, Topic, TopicSource};
+use model::{Topic, TopicSource};
 use normalize::Tagger;
-use store::{Decision, Store, TERMINAL, TopicDecision};
+use store::{Cause, Store, TopicDecision};
 
 use crate::cli::{EntriesCommand, Options, TopicsOfEntry};
+use crate::commands::membership;
 use crate::{context, output};
 
 pub(crate) async fn run(options: &Options, command: &EntriesCommand) -> anyhow::Result<ExitCode> {
     match command {
         EntriesCommand::Topics(arguments) => topics(options, arguments).await,
+        EntriesCommand::Hide { key, reason } => hide(options, key, reason).await,
     }
+}
+
+async fn hide(options: &Options, key: &str, reason: &str) -> anyhow::Result<ExitCode> {
+    let store = Store::open(&options.database).await?;
+    let decision = membership::decision(Some(reason));
+    let receipt = store
+        .withdraw_entries(&[key], Cause::Moderator, &decision)
+        .await?;
+    if receipt.entries.is_empty() {
+        bail!("no entry has the key {key:?}, or it is gone already; its page's address ends in the key");
+    }
+    if options.json {
+        output::print_json(&receipt)?;
+    } else {
+        output::print(&membership::in_words(&receipt))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn topics(options: &Options, arguments: &TopicsOfEntry) -> anyhow::Result<ExitCode> {
@@ -23,13 +42,8 @@ async fn topics(options: &Options, arguments: &TopicsOfEntry) -> anyhow::Result<
     let store = Store::open(&options.database).await?;
     let tagger = Tagger::new(&site.topics);
     let tag = |post: &_, decisions: &_| poll::retagged(&tagger, &site, post, decisions);
-    let decision = Decision {
-        by: TERMINAL,
-        why: None,
-        at: SystemClock.now(),
-    };
     let decided = store
-        .decide_topics(&arguments.key, &decisions, decision, &tag)
+        .decide_topics(&arguments.key, &decisions, membership::decision(None), &tag)
         .await?;
     let Some(topics) = decided else {
         bail!(

@@ -15,6 +15,7 @@ use store::{Decided, PollSummaryRow, Store, Subscription};
 use url::Url;
 
 use crate::cli::{FeedListFormat, FeedsCommand, Options};
+use crate::commands::membership;
 use crate::{context, output};
 
 pub(crate) async fn run(options: &Options, command: &FeedsCommand) -> anyhow::Result<ExitCode> {
@@ -22,8 +23,33 @@ pub(crate) async fn run(options: &Options, command: &FeedsCommand) -> anyhow::Re
     let store = context::store_with_registry(options, &settings).await?;
     match command {
         FeedsCommand::List => list(options, &store, settings.site.timezone).await?,
-        FeedsCommand::Pause { feeds } => return decide(options, &store, feeds, Decision::Pause).await,
-        FeedsCommand::Resume { feeds } => return decide(options, &store, feeds, Decision::Resume).await,
+        FeedsCommand::Add(add) => {
+            return membership::add(options, &store, add, settings.site.timezone).await;
+        }
+        FeedsCommand::Merge { from, into } => return membership::merge(options, &store, from, into).await,
+        FeedsCommand::Link { member } => {
+            return membership::link(options, &store, &settings.site, member).await;
+        }
+        FeedsCommand::Approve { feeds } => {
+            return decide(options, &store, feeds, Decision::Approve, None).await;
+        }
+        FeedsCommand::Reject { feeds, reason } => {
+            return decide(options, &store, feeds, Decision::Reject, Some(reason)).await;
+        }
+        FeedsCommand::Remove {
+            feeds,
+            withdraw: true,
+            reason,
+        } => return membership::withdraw(options, &store, feeds, reason.as_deref()).await,
+        FeedsCommand::Remove { feeds, reason, .. } => {
+            return decide(options, &store, feeds, Decision::Remove, reason.as_deref()).await;
+        }
+        FeedsCommand::Pause { feeds } => {
+            return decide(options, &store, feeds, Decision::Pause, None).await;
+        }
+        FeedsCommand::Resume { feeds } => {
+            return decide(options, &store, feeds, Decision::Resume, None).await;
+        }
         FeedsCommand::Import { file } => import(options, &store, &settings, file).await?,
         FeedsCommand::Export { format } => {
             let feeds = store.feeds().await?;
@@ -202,23 +228,27 @@ async fn list(options: &Options, store: &Store, zone: Tz) -> anyhow::Result<()> 
     Ok(output::print(&text)?)
 }
 
-/// Pauses or resumes feeds; all that can be are, and the exit status says whether all were.
+/// Decides about feeds; all that can be are, and the exit status says whether all were.
 async fn decide(
     options: &Options,
     store: &Store,
     feeds: &[String],
     decision: Decision,
+    why: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
     let (mut done, mut failures) = (Vec::new(), Vec::new());
     for slug in feeds {
         let by_whom = store::Decision {
             by: store::TERMINAL,
-            why: None,
+            why,
             at: SystemClock.now(),
         };
         let decided = match decision {
             Decision::Pause => store.pause_feed(slug, &by_whom).await?,
             Decision::Resume => store.resume_feed(slug, &by_whom).await?,
+            Decision::Approve => store.approve_feed(slug, &by_whom).await?,
+            Decision::Reject => store.reject_feed(slug, &by_whom).await?,
+            Decision::Remove => store.remove_feed(slug, &by_whom).await?,
         };
         let word = decision.word();
         match decided {
@@ -235,9 +265,12 @@ async fn decide(
             Decided::Retired => failures.push(format!(
                 "{slug} has left the config; it is polled again when its [[feed]] is there again"
             )),
-            Decided::NotTakenOn | Decided::TakenOn => {
-                failures.push(format!("{slug} waits for approval, or was turned down"));
-            }
+            Decided::NotTakenOn => failures.push(format!(
+                "{slug} waits for approval or was turned down; `voice feeds approve {slug}` takes it on"
+            )),
+            Decided::TakenOn => failures.push(format!(
+                "{slug} was taken on already; `voice feeds remove {slug}` lets it go"
+            )),
             Decided::Unknown => failures.push(format!(
                 "no feed is registered as {slug:?}; `voice feeds list` shows the names"
             )),
@@ -260,6 +293,9 @@ async fn decide(
 enum Decision {
     Pause,
     Resume,
+    Approve,
+    Reject,
+    Remove,
 }
 
 impl Decision {
@@ -267,6 +303,9 @@ impl Decision {
         match self {
             Self::Pause => "paused",
             Self::Resume => "resumed",
+            Self::Approve => "approved",
+            Self::Reject => "rejected",
+            Self::Remove => "removed",
         }
     }
 }

@@ -3,10 +3,10 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 use model::{FeedStatus, Site};
-use serde::Deserialize;
 use store::{Cause, Decided, MemberFeed, Membership};
 
 use super::super::page;
+use super::super::preview::Preview;
 use super::super::shell::Shell;
 use super::super::view::When;
 use super::{done, receipt, shell};
@@ -100,42 +100,6 @@ fn state(one: &MemberFeed, site: &Site, now: DateTime<Utc>) -> String {
         FeedStatus::Retired => "left".to_owned(),
         FeedStatus::Active | FeedStatus::Gone => one.feed.health(site.timezone, now).state.to_string(),
     }
-}
-
-/// What a blogger was shown when they asked to join, as the form wrote it down.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Preview {
-    title: Option<String>,
-    all: u32,
-    tagged: u32,
-    posts: Vec<PreviewPost>,
-    problems: Vec<PreviewProblem>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct PreviewPost {
-    heading: String,
-    url: Option<String>,
-    published: Option<String>,
-    summary: String,
-    topics: Vec<PreviewTopic>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct PreviewTopic {
-    name: String,
-    why: Vec<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct PreviewProblem {
-    place: String,
-    message: String,
-    fix: String,
 }
 
 /// One feed on the member's page.
