@@ -119,6 +119,9 @@ fn pages(server: &Server) -> Vec<String> {
         "/privacy",
         "/accessibility",
         "/fetching",
+        "/register",
+        "/why",
+        "/why?url=https://elsewhere.example/1",
         "/nowhere",
         "/?before=x",
     ]

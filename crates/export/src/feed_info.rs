@@ -92,11 +92,12 @@ impl FeedInfo<'_> {
         self.site.absolute(&self.html_path)
     }
 
-    /// Whether this is a page of an archive rather than the feed that people subscribe to.
+    /// Whether this is a page of an archive rather than the feed that people subscribe to. One that stands alone is as
+    /// much as there is, and still grows.
     pub(crate) fn is_archive(&self) -> bool {
-        self.archive
-            .as_ref()
-            .is_some_and(|archive| archive.current.is_some())
+        self.archive.as_ref().is_some_and(|archive| {
+            archive.current.is_some() && (archive.prev_archive.is_some() || archive.next_archive.is_some())
+        })
     }
 
     /// The links that Atom and RSS share as `rel` and address: `self`, the hub (WebSub section 4) and the

@@ -1,7 +1,7 @@
 //! RSS 2.0 with Dublin Core creators, whole posts in `content:encoded` and Atom links.
 //!
 //! Readers take `description` for HTML, so plain text is escaped twice there; `title` is plain text, escaped
-//! once, as the RSS Advisory Board's profile has it.
+//! once and by number, as the RSS Advisory Board's profile has it.
 
 use model::{Entry, Site};
 
@@ -32,7 +32,7 @@ pub fn rss(info: &FeedInfo<'_>, entries: &[Entry]) -> String {
         ],
     );
     xml.open("channel", &[]);
-    xml.text("title", &[], &info.title);
+    xml.plain_text("title", &info.title);
     xml.text("link", &[], &info.page());
     let description = if info.subtitle.is_empty() {
         &info.title
@@ -69,7 +69,7 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
         None => xml.open("item", &[]),
     }
     if let Some(title) = &entry.title {
-        xml.text("title", &[], title);
+        xml.plain_text("title", title);
     }
     xml.text("link", &[], &original(site, entry));
     xml.text("guid", &[("isPermaLink", "false")], &entry.id);

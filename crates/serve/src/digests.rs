@@ -400,7 +400,7 @@ pub(crate) async fn feed(asked: Asked, format: Format) -> Made {
         subtitle: "Every issue of the weekly digest, whole, once it is closed".to_owned(),
         path: "/digest/feed".to_owned(),
         html_path: "/digest".to_owned(),
-        updated: updated.unwrap_or(DateTime::UNIX_EPOCH),
+        updated: updated.unwrap_or(asked.changed),
         archive: None,
         withdrawn: Vec::new(),
         style: Some(feed_style_path()),

@@ -241,7 +241,7 @@ async fn what_is_not_there_is_said_in_the_askers_format() {
         "/archive/1",
         "/.well-known/security.txt",
         "/style-0.css",
-        "/register",
+        "/members/nobody/badge.svg",
         "/admin",
     ] {
         let page = client.get(path).await;

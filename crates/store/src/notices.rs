@@ -56,7 +56,7 @@ const WAITING: &str = "SELECT n.id, n.kind, m.slug, m.name, e.email, e.code_hash
         AND n.tries < 10 AND ((n.kind = 'confirm' AND e.confirmed_at IS NULL AND n.secret IS NOT NULL
                 AND n.occasion = 'confirm ' || e.code_hash)
             OR (n.kind <> 'confirm' AND e.confirmed_at IS NOT NULL))
-    ORDER BY n.id LIMIT 1";
+    ORDER BY n.noticed_at, n.id LIMIT 1";
 const CLAIM: &str = "UPDATE notices SET try_at = $2, tries = tries + 1 WHERE id = $1";
 const SENT: &str = "UPDATE notices SET sent_at = $2, secret = NULL WHERE id = $1";
 const LATER: &str = "UPDATE notices SET try_at = $2 WHERE id = $1 AND sent_at IS NULL";

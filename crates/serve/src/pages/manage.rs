@@ -619,7 +619,7 @@ fn came_of_it(summary: &PollSummary) -> String {
     }
     match (summary.entries_new, summary.entries_updated) {
         (0, 0) => "We looked just now: the feed is well, and there is nothing new in it.".to_owned(),
-        (new, updated) => format!("We looked just now: {new} new posts and {updated} changed ones."),
+        (new, updated) => format!("We looked just now: {new} new and {updated} changed posts."),
     }
 }
 
