@@ -30,7 +30,14 @@ impl Reader {
     fn start() -> Self {
         let mut browser = Chromium::start();
         browser.call("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+        // No window is that narrow by itself.
+        let narrow = json!({"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": false});
+        browser.call("Emulation.setDeviceMetricsOverride", &narrow);
         Self { browser, pictures: 0 }
+    }
+
+    fn opens(&mut self, url: &str) {
+        self.browser.call("Page.navigate", &json!({"url": url}));
     }
 
     fn key(&mut self, key: &str, code: u32, text: &str) {
@@ -165,7 +172,7 @@ fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
     let at = |path: &str| format!("http://{}{path}", server.address);
     let mut ann = Reader::start();
 
-    ann.browser.open(&at("/register"));
+    ann.opens(&at("/register"));
     ann.sees("Add your blog");
     ann.presses("#blog");
     ann.sees("There is a problem");
@@ -199,7 +206,7 @@ fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
     let approved = voice.run(&["feeds", "approve", "ann-example"]);
     assert!(approved.status.success(), "{}", support::text(&approved.stderr));
     let manage = format!("/manage/{secret}");
-    ann.browser.open(&at(&manage));
+    ann.opens(&at(&manage));
     ann.sees("Prove that the blog is yours");
     ann.presses("#proof button");
     ann.sees("your blog does not say the word yet");
@@ -218,7 +225,7 @@ fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
     server.wait_for("/entries.json", |entries| {
         entries.json()["entries"].as_array().unwrap().len() == 2
     });
-    ann.browser.open(&at(&manage));
+    ann.opens(&at(&manage));
     ann.sees("Readers see it since");
     ann.presses("a[href*='/posts/']");
     ann.sees("Take this post back");
@@ -228,7 +235,7 @@ fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
     server.wait_for("/entries.json", |entries| {
         entries.json()["entries"].as_array().unwrap().len() == 1
     });
-    ann.browser.open(&at(&manage));
+    ann.opens(&at(&manage));
     ann.sees("You took it back");
     ann.presses("button.button--warning");
     ann.sees("This cannot be undone");
@@ -253,7 +260,8 @@ fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
         assert!(!body.contains("councillors said"), "{path}");
         assert!(!body.contains("Ann Example"), "{path}");
     }
-    ann.browser.open(&at("/register"));
+    ann.opens(&at("/register"));
+    ann.sees("Add your blog");
     ann.tab_to("#blog");
     ann.types(&blogs.url("/feed"));
     ann.key("Enter", 13, "\r");
