@@ -122,7 +122,6 @@ CREATE INDEX entries_of_member ON entries (member_id, river_at, id, published_at
 CREATE INDEX entries_published ON entries (published_at, id) WHERE shown = TRUE;
 CREATE INDEX entries_changed ON entries (changed_at, id) WHERE arrival IS NOT NULL;
 CREATE UNIQUE INDEX entries_by_arrival ON entries (arrival) WHERE arrival IS NOT NULL;
-CREATE INDEX entries_by_story ON entries (link_key) WHERE shown = TRUE AND link_key IS NOT NULL;
 CREATE INDEX entries_also_in ON entries (duplicate_of) WHERE duplicate_of IS NOT NULL;
 
 -- The topics and hashtags of shown entries, so that a label's page is one range of this table.

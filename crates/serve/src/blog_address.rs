@@ -127,7 +127,7 @@ mod tests {
             ("my blog", "no spaces"),
             ("ann@example.org", "e-mail"),
             ("ftp://example.org/", "begins with https"),
-            ("javascript:alert(1)", "no address"),
+            ("javascript:alert(1)", "cannot be read"),
             ("file:///etc/passwd", "begins with https"),
             ("https://user:pass@example.org/", "user name"),
             ("localhost", "no address on the web"),

@@ -242,7 +242,6 @@ async fn what_is_not_there_is_said_in_the_askers_format() {
         "/.well-known/security.txt",
         "/style-0.css",
         "/members/nobody/badge.svg",
-        "/admin",
     ] {
         let page = client.get(path).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");

@@ -186,7 +186,7 @@ async fn every_reason_is_told() {
             &client,
             &format!("https://voice.example.org/entries/{key}"),
             "withdrawn",
-            &["None of"],
+            &["none of its text is kept"],
         )
         .await;
     }

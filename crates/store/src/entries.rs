@@ -750,7 +750,7 @@ mod tests {
         for index in [
             "(key=?)",
             "(feed_id=? AND source_id=?)",
-            "entries_by_story (link_key=?)",
+            "entries_by_link (link_key=?)",
         ] {
             assert!(plan.contains(index), "{index}\n{plan}");
         }

@@ -4,6 +4,8 @@
 //! withdrawn (by its hash, for nothing else is kept), or of a blog that is known and whose feed did not hold it. What
 //! that means in words is said elsewhere.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use model::{Entry, Feed, link_key};
 use url::Url;
@@ -169,7 +171,9 @@ impl Store {
             hashes.push(graveyard.source_id(feed, url.as_str()));
         }
         let found = Graveyard::among(self.readers().into(), &hashes).await?;
-        let Some(tombstone) = found.into_values().max_by_key(|found| found.since) else {
+        // Of a story that left with its copies, what stood first.
+        let last = |found: &Tombstone| (found.since, Reverse(found.entry_id.unwrap_or(i64::MAX)));
+        let Some(tombstone) = found.into_values().max_by_key(last) else {
             return Ok(None);
         };
         let Tombstone {

@@ -138,7 +138,9 @@ fn read(given: &str) -> Option<Url> {
     let is_host = url
         .host_str()
         .is_some_and(|host| host.contains('.') || host == "localhost");
-    (matches!(url.scheme(), "http" | "https") && is_host).then_some(url)
+    // What stands before an "@" is somebody's name: that is an e-mail address, or a trick.
+    let is_web = matches!(url.scheme(), "http" | "https") && url.username().is_empty();
+    (is_web && is_host).then_some(url)
 }
 
 async fn answer(asked: &Asked, url: &Url) -> Result<Answer, Failure> {
