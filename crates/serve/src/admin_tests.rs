@@ -210,6 +210,12 @@ async fn editors_see_no_personal_data() {
     let front = get(&client, &cookie, "/admin").await;
     assert_eq!(front.status, StatusCode::OK);
     assert!(!front.text().contains("Reports"));
+    for week in ["2026-W47", "2026-W48"] {
+        assert!(
+            front.text().contains(&format!("\"/admin/digest/{week}\"")),
+            "{week}"
+        );
+    }
     let for_moderators = ADDRESSES
         .iter()
         .filter(|(_, path)| !path.starts_with("/admin/digest"));

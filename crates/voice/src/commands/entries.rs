@@ -28,6 +28,7 @@ async fn hide(options: &Options, key: &str, reason: &str) -> anyhow::Result<Exit
     if receipt.entries.is_empty() {
         bail!("no entry has the key {key:?}, or it is gone already; its page's address ends in the key");
     }
+    membership::settle_issues(options, &store).await?;
     if options.json {
         output::print_json(&receipt)?;
     } else {

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::{Cause, Decision, Receipt, Store, TERMINAL};
 
 use crate::cli::{AddFeed, Options};
-use crate::output;
+use crate::{context, output};
 
 /// Whoever works at this terminal decides now.
 pub(crate) fn decision(why: Option<&str>) -> Decision<'_> {
@@ -118,6 +118,7 @@ pub(crate) async fn withdraw(
             )),
         }
     }
+    settle_issues(options, store).await?;
     if options.json {
         output::print_json(&json!({ "withdrawn": receipts, "failures": failures }))?;
     } else {
@@ -129,6 +130,13 @@ pub(crate) async fn withdraw(
         }
     }
     Ok(ExitCode::from(u8::from(!failures.is_empty())))
+}
+
+/// Takes what was withdrawn out of closed digests, too; no server need run for that.
+pub(crate) async fn settle_issues(options: &Options, store: &Store) -> anyhow::Result<()> {
+    let site = context::settings_or_defaults(options)?.site;
+    serve::settle_issues(store, &site, SystemClock.now()).await?;
+    Ok(())
 }
 
 /// A receipt for people.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use model::{FeedStatus, Site};
+use model::{FeedStatus, Site, Week};
 
 use super::super::page;
 use super::super::shell::Shell;
@@ -45,6 +45,8 @@ struct Front {
     reports: u64,
     disputes: usize,
     left_out: u32,
+    ended: Week,
+    running: Week,
 }
 
 /// `/admin`
@@ -53,6 +55,7 @@ pub(crate) async fn front(visit: Visit, who: Who) -> Replied {
     let feeds = store.feeds().await?;
     let count = |is: fn(&model::Feed) -> bool| feeds.iter().filter(|feed| is(feed)).count();
     let left_out = store.left_out_counts().await?;
+    let running = Week::of(visit.asked.state.now(), visit.asked.site.timezone);
     Ok(Reply::page(page(&Front {
         shell: shell(&visit.asked.site, "Behind the scenes"),
         is_moderator: who.role == Role::Moderator,
@@ -63,5 +66,7 @@ pub(crate) async fn front(visit: Visit, who: Who) -> Replied {
         reports: store.open_reports().await?,
         disputes: store.disputes().await?.len(),
         left_out: left_out.iter().map(|of| of.entries).sum(),
+        ended: running.previous(),
+        running,
     })?))
 }
