@@ -141,22 +141,38 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .clone()
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(WRITER_STATEMENTS);
-    let writer = one
-        .connect_with(writing)
-        .await
-        .map_err(|error| unopened(&path, error.into()))?;
-    migrate(&writer, &path)
+    let writer = patiently(async || Ok(one.clone().connect_with(writing.clone()).await?))
         .await
         .map_err(|error| unopened(&path, error))?;
-    let readers = SqlitePoolOptions::new()
+    patiently(async || migrate(&writer, &path).await)
+        .await
+        .map_err(|error| unopened(&path, error))?;
+    let many = SqlitePoolOptions::new()
         .max_connections(READERS)
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_with(options.read_only(true).create_if_missing(false))
+        .test_before_acquire(false);
+    let reading = options.read_only(true).create_if_missing(false);
+    let readers = patiently(async || Ok(many.clone().connect_with(reading.clone()).await?))
         .await
-        .map_err(|error| unopened(&path, error.into()))?;
+        .map_err(|error| unopened(&path, error))?;
     Ok(Store::of(db::Pool::Sqlite(writer), db::Pool::Sqlite(readers)))
+}
+
+/// Waits as long as for any lock: where another program turns a new file to write-ahead logging at this moment, SQLite
+/// says "locked" without the wait that it was told.
+async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut waited = Duration::ZERO;
+    loop {
+        match attempt().await {
+            Err(StoreError::Locked { .. }) if waited < BUSY_TIMEOUT => {
+                tokio::time::sleep(PAUSE).await;
+                waited += PAUSE;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Where the file of this URL is and how it is opened, if it is there.
