@@ -393,8 +393,9 @@ fn sources() -> Vec<File> {
     sources
 }
 
-/// The text files under a folder, in order of their paths. Left out: what cargo builds (it marks its folder), what the
-/// program polled, and hidden files but CI's, which are version control's and editors' own.
+/// The text files under a folder, in order of their paths. Left out: what cargo builds (it marks a folder that it makes;
+/// `target` may have been there before it), what the program polled, and hidden files but CI's, which are version control's
+/// and editors' own.
 fn files(folder: &Path) -> Vec<File> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -402,7 +403,7 @@ fn files(folder: &Path) -> Vec<File> {
         for item in std::fs::read_dir(&folder).expect("a folder of the repository can be listed") {
             let path = item.expect("a folder of the repository can be listed").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name == "data" || (name.starts_with('.') && name != ".ci") {
+            if name == "data" || name == "target" || (name.starts_with('.') && name != ".ci") {
                 continue;
             }
             if path.is_dir() {
