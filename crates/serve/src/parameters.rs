@@ -10,10 +10,10 @@ use url::form_urlencoded;
 
 use crate::failure::Failure;
 
-/// The longest value that is read, in bytes.
+/// The longest value that is read, in characters.
 const LONGEST: usize = 500;
 
-/// The known parameters of one request, blank ones left out, in the order in which the route names them.
+/// The known parameters of one request, in the order in which the route names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Parameters(Vec<(&'static str, String)>);
 
@@ -23,38 +23,42 @@ impl Parameters {
         let mut found = Vec::new();
         for &name in names {
             let mut values = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-                .filter(|(key, value)| key == name && !value.trim().is_empty())
-                .map(|(_, value)| clean_text(value.trim()).into_owned());
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| value);
             let Some(value) = values.next() else { continue };
-            if value.len() > LONGEST {
+            if value.chars().count() > LONGEST {
                 return Err(Failure::parameter(
                     name,
-                    format!("is too long; {LONGEST} bytes at most"),
+                    format!("is too long; {LONGEST} characters at most"),
                 ));
             }
             if values.next().is_some() {
                 return Err(Failure::parameter(name, "is given twice; give it once"));
             }
-            found.push((name, value));
+            found.push((name, clean_text(value.trim()).trim().to_owned()));
         }
         Ok(Self(found))
     }
 
-    /// The value, if there is one.
+    /// The words, if there are any: those of a field that was left empty are none.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    fn given(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value, read; the failure says what is wrong with it.
+    /// The value of a form of its own, which an empty one has not; the failure says what is wrong with it.
     pub(crate) fn read_as<T, E: Display>(
         &self,
         name: &'static str,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Failure> {
-        self.get(name)
+        self.given(name)
             .map(|value| read(value).map_err(|error| Failure::parameter(name, error.to_string())))
             .transpose()
     }
@@ -85,7 +89,7 @@ impl Parameters {
     /// The query string with these parameters set or, if `None`, left out.
     pub(crate) fn query_with(&self, changes: &[(&str, Option<&str>)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &self.0 {
+        for (name, value) in self.0.iter().filter(|(_, value)| !value.is_empty()) {
             if !changes.iter().any(|(changed, _)| changed == name) {
                 query.append_pair(name, value);
             }
@@ -149,7 +153,7 @@ mod tests {
             read("2026-07-01T00:00:00+01:00").unwrap(),
             utc("2026-06-30T23:00:00Z")
         );
-        for bad in ["yesterday", "2026-02-30", "2026-07-01T00:00:00", "1"] {
+        for bad in ["", "yesterday", "2026-02-30", "2026-07-01T00:00:00", "1"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
@@ -162,8 +166,7 @@ mod tests {
                 .number("limit", 1, 500)
         };
         assert_eq!(read("500").unwrap(), Some(500));
-        assert_eq!(read("").unwrap(), None);
-        for bad in ["0", "501", "-1", "1.5", "many", "99999999999"] {
+        for bad in ["", "0", "501", "-1", "1.5", "many", "99999999999"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -21,6 +21,9 @@ use crate::{Store, StoreError};
 /// more the more posts there are.
 const RANKED: i64 = 10_000;
 
+/// So many entries are few: to look at each costs less than to walk the river until enough of them were met.
+const FEW: i64 = 1000;
+
 /// How well a match is found by its words. SQLite's rank grows towards minus infinity (bm25, the title six times the
 /// text); the index is read from its end, which the ranking does not see.
 const BEST_SQLITE: &str =
@@ -104,6 +107,19 @@ impl Store {
         push_words(&mut sql, self.readers(), "e.id", search);
         let rows = sql.fetch_all(self.readers()).await?;
         rows.iter().map(|row| Fields::of("entries", row).take()).collect()
+    }
+
+    /// Whether few entries have the words of `search`.
+    pub(crate) async fn few_have(&self, search: &Search) -> Result<bool, StoreError> {
+        if search.wanted.is_empty() {
+            return Ok(false);
+        }
+        let mut sql = Sql::new("SELECT COUNT(*) FROM (SELECT f.id FROM ");
+        push_found(&mut sql, self.readers(), search);
+        sql.push(" f LIMIT ").push_bind(FEW + 1);
+        sql.push(") some");
+        let found: i64 = sql.fetch_value("entries_fts", self.readers()).await?;
+        Ok(found <= FEW)
     }
 
     async fn best(&self, search: &Search, limit: u32, offset: u32) -> Result<Vec<i64>, StoreError> {
@@ -239,6 +255,22 @@ pub(crate) fn push_words<'t>(sql: &mut Sql<'t>, readers: &Pool, id: &str, search
         }
     }
     sql.push(")");
+}
+
+/// Adds, as a table, the numbers (`id`) of the entries that have the words that are wanted and none that are not.
+pub(crate) fn push_found<'t>(sql: &mut Sql<'t>, readers: &Pool, search: &'t Search) {
+    match readers {
+        Pool::Sqlite(_) => {
+            sql.push("(SELECT rowid AS id FROM entries_fts WHERE entries_fts MATCH ")
+                .push_bind(for_fts5(search))
+                .push(")");
+        }
+        Pool::Postgres(_) => {
+            sql.push("(SELECT entry_id AS id FROM entries_fts WHERE words @@ ");
+            push_tsquery(sql, search);
+            sql.push(")");
+        }
+    }
 }
 
 /// Which of a search's words are looked up.
@@ -488,11 +520,11 @@ mod tests {
             let matching = store.matching(search, &keys).await.unwrap();
             let matching = matching.iter().map(|key| key.trim_end_matches('x').to_owned());
             assert_eq!(sorted(matching.collect()), found, "{text}");
-            assert_eq!(
-                names(&store.entries(&query).await.unwrap().entries),
-                found,
-                "{text}"
-            );
+            for few in [true, false] {
+                let few = few && !query.search.as_ref().is_some_and(|search| search.wanted.is_empty());
+                let page = store.page(&query, few).await.unwrap();
+                assert_eq!(names(&page.entries), found, "{text}, few: {few}");
+            }
         }
         let latest = store.search(&testing::search("topic:data"), 1, 1).await.unwrap();
         assert_eq!(latest[0].entry.title.as_deref(), Some("a2"));
