@@ -102,7 +102,10 @@ mod tests {
         }
         for empty in ["since", "until", "changed_since", "hashtag", "limit", "cursor"] {
             let refused = client.get(&format!("/entries.json?{empty}=")).await;
-            assert_eq!((refused.status.as_u16(), refused.json()["parameter"].as_str()), (400, Some(empty)));
+            assert_eq!(
+                (refused.status.as_u16(), refused.json()["parameter"].as_str()),
+                (400, Some(empty))
+            );
         }
     }
 

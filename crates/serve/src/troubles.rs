@@ -67,7 +67,9 @@ pub(crate) async fn health_feed(asked: Asked) -> Made {
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
     // While there never was any trouble, the feed is as old as the membership.
-    let joined = feeds.iter().map(|feed| feed.joined.and_time(NaiveTime::MIN).and_utc());
+    let joined = feeds
+        .iter()
+        .map(|feed| feed.joined.and_time(NaiveTime::MIN).and_utc());
     let changes = entries.iter().map(|entry| entry.at).max();
     let since = changes.or(joined.min()).unwrap_or_default();
     let text = HealthFeed {

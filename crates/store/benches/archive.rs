@@ -91,9 +91,14 @@ async fn main() {
         let at = begin.max(date(batch.end - 1));
         let mut records: Vec<PollRecord> = feeds.iter().map(|feed| poll(feed, at)).collect();
         for number in batch.rev() {
-            records[number % FEEDS].new.push(entry(number, entries, date(number)));
+            records[number % FEEDS]
+                .new
+                .push(entry(number, entries, date(number)));
         }
-        store.record_polls(&records).await.expect("the polls are recorded");
+        store
+            .record_polls(&records)
+            .await
+            .expect("the polls are recorded");
         if number % 50_000 < BATCH {
             println!("{number} entries");
         }
@@ -141,7 +146,10 @@ fn entry(number: usize, entries: usize, at: DateTime<Utc>) -> NewEntry {
     // A third points to an earlier post.
     let link = (number.is_multiple_of(3) && number > 2000).then(|| {
         let other = number - 1 - random.below(1999);
-        format!(" <a href=\"https://blog-{}.example.org/{other}\">there</a>", other % FEEDS)
+        format!(
+            " <a href=\"https://blog-{}.example.org/{other}\">there</a>",
+            other % FEEDS
+        )
     });
     let half = text.len() / 2;
     let half = half + text[half..].find(' ').unwrap_or(0);

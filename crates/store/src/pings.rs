@@ -239,7 +239,10 @@ mod tests {
             (32, Sample::new("two").topic("data"), false),
             (33, Sample::new("two"), true),
         ] {
-            store.queue_pings(&set(&[]), minutes(minute - 1), now()).await.unwrap();
+            store
+                .queue_pings(&set(&[]), minutes(minute - 1), now())
+                .await
+                .unwrap();
             let changed = vec![sample.changed(id, false)];
             record_at(&store, &ada, minutes(minute), Vec::new(), changed).await;
             let (touched, _) = store.touched().await.unwrap().unwrap();

@@ -521,7 +521,11 @@ mod tests {
             let matching = matching.iter().map(|key| key.trim_end_matches('x').to_owned());
             assert_eq!(sorted(matching.collect()), found, "{text}");
             for few in [true, false] {
-                let few = few && !query.search.as_ref().is_some_and(|search| search.wanted.is_empty());
+                let few = few
+                    && !query
+                        .search
+                        .as_ref()
+                        .is_some_and(|search| search.wanted.is_empty());
                 let page = store.page(&query, few).await.unwrap();
                 assert_eq!(names(&page.entries), found, "{text}, few: {few}");
             }

@@ -202,7 +202,9 @@ impl Periods {
     /// How many posts each has, of these months by their first day.
     fn counted(&self, months: &[(NaiveDate, u32)]) -> Vec<u32> {
         let within = |edges: &[NaiveDate]| {
-            let months = months.iter().filter(|(month, _)| (edges[0]..edges[1]).contains(month));
+            let months = months
+                .iter()
+                .filter(|(month, _)| (edges[0]..edges[1]).contains(month));
             months.map(|(_, entries)| entries).sum()
         };
         self.edges.windows(2).map(within).collect()
