@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// The longest value that is read, in characters.
 const LONGEST: usize = 500;
 
-/// The known parameters of one request, in the order in which the route names them.
+/// The known parameters of one request, blank ones left out, in the order in which the route names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Parameters(Vec<(&'static str, String)>);
 
@@ -35,30 +35,29 @@ impl Parameters {
             if values.next().is_some() {
                 return Err(Failure::parameter(name, "is given twice; give it once"));
             }
-            found.push((name, clean_text(value.trim()).trim().to_owned()));
+            let value = clean_text(value.trim());
+            if !value.trim().is_empty() {
+                found.push((name, value.trim().to_owned()));
+            }
         }
         Ok(Self(found))
     }
 
-    /// The words, if there are any: those of a field that was left empty are none.
+    /// The value, if there is one.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.given(name).filter(|value| !value.is_empty())
-    }
-
-    fn given(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a form of its own, which an empty one has not; the failure says what is wrong with it.
+    /// The value, read; the failure says what is wrong with it.
     pub(crate) fn read_as<T, E: Display>(
         &self,
         name: &'static str,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Failure> {
-        self.given(name)
+        self.get(name)
             .map(|value| read(value).map_err(|error| Failure::parameter(name, error.to_string())))
             .transpose()
     }
@@ -89,7 +88,7 @@ impl Parameters {
     /// The query string with these parameters set or, if `None`, left out.
     pub(crate) fn query_with(&self, changes: &[(&str, Option<&str>)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.0.iter().filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in &self.0 {
             if !changes.iter().any(|(changed, _)| changed == name) {
                 query.append_pair(name, value);
             }
@@ -153,7 +152,7 @@ mod tests {
             read("2026-07-01T00:00:00+01:00").unwrap(),
             utc("2026-06-30T23:00:00Z")
         );
-        for bad in ["", "yesterday", "2026-02-30", "2026-07-01T00:00:00", "1"] {
+        for bad in ["yesterday", "2026-02-30", "2026-07-01T00:00:00", "1"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
@@ -166,7 +165,8 @@ mod tests {
                 .number("limit", 1, 500)
         };
         assert_eq!(read("500").unwrap(), Some(500));
-        for bad in ["", "0", "501", "-1", "1.5", "many", "99999999999"] {
+        assert_eq!(read("").unwrap(), None);
+        for bad in ["0", "501", "-1", "1.5", "many", "99999999999"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -117,7 +117,7 @@ impl Store {
         let mut sql = Sql::new("SELECT COUNT(*) FROM (SELECT f.id FROM ");
         push_found(&mut sql, self.readers(), search);
         sql.push(" f LIMIT ").push_bind(FEW + 1);
-        sql.push(") some");
+        sql.push(") found");
         let found: i64 = sql.fetch_value("entries_fts", self.readers()).await?;
         Ok(found <= FEW)
     }
