@@ -373,18 +373,15 @@ const OTHER_MONTHS: [&str; 12] = [
 ];
 
 /// Minutes east of Greenwich. Names that mean different hours in different countries (`IST`) are not here: they
-/// are read as the network's own time.
+/// are read as the network's own time. Four are single letters (RFC 822 section 5.1).
 fn named_offset(name: &str) -> Option<i32> {
     let hours = match name {
         "z" | "ut" | "utc" | "gmt" | "wet" => 0,
-        "bst" | "west" | "cet" | "met" => 1,
+        "bst" | "west" | "cet" | "met" | "n" => 1,
         "cest" | "mest" | "eet" => 2,
         "eest" | "msk" => 3,
-        // The four letters that RFC 822 section 5.1 gives hours to; RFC 2822 doubts them, RSS builds on the older.
         "a" => -1,
         "m" => -12,
-        "n" => 1,
-        "y" => 12,
         "adt" => -3,
         "edt" | "ast" => -4,
         "est" | "cdt" => -5,
@@ -396,7 +393,7 @@ fn named_offset(name: &str) -> Option<i32> {
         "jst" => 9,
         "aest" => 10,
         "aedt" => 11,
-        "nzst" => 12,
+        "nzst" | "y" => 12,
         "nzdt" => 13,
         _ => return None,
     };
