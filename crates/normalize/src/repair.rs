@@ -357,13 +357,9 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                 // A relative permalink, of which the library keeps no attribute.
                 let relative =
                     name == "guid" && tag.contains("=\"true") && !rest[length..].starts_with("http");
-                if relative
-                    || tag.contains("xml:")
-                    || tag.contains("xmlns")
-                    || tag.contains("xhtml")
-                    || picture
-                    || !links
-                {
+                let refused = ["xml:", "xmlns", "xhtml"];
+                let is_refused = tag.contains('=') && refused.iter().any(|refused| tag.contains(refused));
+                if relative || is_refused || picture || !links {
                     return None;
                 }
                 entries += usize::from(matches!(name, "item" | "entry"));
