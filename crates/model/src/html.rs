@@ -28,9 +28,10 @@ impl SafeHtml {
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         let mut rest = self.as_str();
         std::iter::from_fn(move || {
-            let end = match rest.find('<') {
-                Some(0) => tag_end(rest).map(|end| end + 1),
-                text => text,
+            let end = if rest.starts_with('<') {
+                tag_end(rest).map(|end| end + 1)
+            } else {
+                rest.find('<')
             };
             let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
             rest = after;

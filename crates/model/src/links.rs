@@ -1,5 +1,7 @@
 //! The links in a post's text.
 
+use std::borrow::Cow;
+
 use crate::{Piece, SafeHtml};
 
 /// The links of `html` in order: the address and the text of each. Addresses are as they stand, absolute or not
@@ -21,7 +23,7 @@ pub fn links_in(html: &SafeHtml) -> Vec<(String, String)> {
                 if !closes {
                     open = piece
                         .attribute("href")
-                        .map(|address| (decode(address), String::new()));
+                        .map(|address| (decode(address).into_owned(), String::new()));
                 }
             }
             Piece::Tag { name, .. } => {
@@ -44,12 +46,16 @@ fn is_inline(name: &str) -> bool {
 }
 
 /// The entities that the sanitiser writes; `&amp;` last, so that nothing is decoded twice.
-fn decode(text: &str) -> String {
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains('&') {
+        return text.into();
+    }
     text.replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&quot;", "\"")
         .replace("&nbsp;", " ")
         .replace("&amp;", "&")
+        .into()
 }
 
 fn folded((address, words): (String, String)) -> (String, String) {

@@ -341,11 +341,11 @@ fn month(word: &str) -> Option<u32> {
         "november",
         "december",
     ];
-    let english = || {
-        ENGLISH
-            .iter()
-            .position(|month| word.len() >= 3 && month.starts_with(word))
-    };
+    // What most dates hold beside their month, and what no month is: not worth a search of all languages.
+    if word.len() < 3 || matches!(word, "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun") {
+        return None;
+    }
+    let english = || ENGLISH.iter().position(|month| month.starts_with(word));
     let others = || {
         OTHER_MONTHS
             .iter()

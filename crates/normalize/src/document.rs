@@ -367,7 +367,7 @@ mod tests {
                 id,
                 source_id: entry.source_id.clone(),
                 link_key: None,
-                fingerprint: entry.fingerprint(),
+                fingerprint: entry.fingerprint().to_owned(),
                 substance: String::new(),
                 withdrawn: false,
                 published: chrono::DateTime::UNIX_EPOCH,

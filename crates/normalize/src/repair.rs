@@ -387,13 +387,9 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                 // A relative permalink, of which the library keeps no attribute.
                 let stated = tag.contains("=\"true") || tag.contains("='true");
                 let relative = name == "guid" && stated && !rest[length..].starts_with("http");
-                if relative
-                    || tag.contains("xml:")
-                    || tag.contains("xmlns")
-                    || tag.contains("xhtml")
-                    || picture
-                    || !links
-                {
+                let refused = ["xml:", "xmlns", "xhtml"];
+                let is_refused = tag.contains('=') && refused.iter().any(|refused| tag.contains(refused));
+                if relative || is_refused || picture || !links {
                     return None;
                 }
                 if matches!(name, "item" | "entry") {

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use model::{Image, clean_text};
 
 use crate::entities::{Reference, decode_references, named, numbered, reference};
@@ -61,23 +62,29 @@ pub(crate) fn plain_text(safe_html: &str) -> String {
                 at += 1;
             }
             _ => {
-                let start = at;
-                // A single space between two words is part of the run.
-                while at < bytes.len()
-                    && (!ENDS_RUN[usize::from(bytes[at])]
-                        || bytes[at] == b' '
-                            && bytes
-                                .get(at + 1)
-                                .is_some_and(|&next| !ENDS_RUN[usize::from(next)]))
-                {
-                    at += 1;
-                }
+                let end = at + run_length(&bytes[at..]);
                 push_gap(&mut out, &mut gap);
-                out.push_str(&safe_html[start..at]);
+                out.push_str(&safe_html[at..end]);
+                at = end;
             }
         }
     }
     out
+}
+
+/// How many bytes are words with single spaces between them.
+fn run_length(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    loop {
+        let word = bytes[length..]
+            .iter()
+            .position(|&byte| ENDS_RUN[usize::from(byte)]);
+        length = word.map_or(bytes.len(), |word| length + word);
+        match bytes[length..] {
+            [b' ', next, ..] if !ENDS_RUN[usize::from(next)] => length += 2,
+            _ => return length,
+        }
+    }
 }
 
 fn push_gap(out: &mut String, gap: &mut Gap) {
@@ -140,22 +147,36 @@ const WORD: u8 = 1;
 const SPACE: u8 = 2;
 const BEYOND: u8 = 4;
 
-/// [`model::count_words`], for the length of a whole post: only what is not ASCII is decoded, and no branch depends
-/// on the rest.
+/// [`model::count_words`], for the length of a whole post: only what is not ASCII is decoded.
 pub(crate) fn count_words(text: &str) -> u32 {
     let mut words = 0;
-    let mut counted = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let mut part = PARTS[usize::from(byte)];
-        if part == BEYOND {
-            let c = text[at..].chars().next().unwrap_or_default();
-            part = (u8::from(c.is_alphanumeric()) * WORD) | (u8::from(c.is_whitespace()) * SPACE);
-        }
-        let word = part & WORD;
-        words += u32::from(word & !counted);
-        counted = (counted | word) & !(part >> 1);
+    let mut rest = text;
+    while let Some(start) = find(rest, WORD, char::is_alphanumeric) {
+        words += 1;
+        rest = &rest[start..];
+        rest = &rest[find(rest, SPACE, char::is_whitespace).unwrap_or(rest.len())..];
     }
     words
+}
+
+/// The first character that is this to a word: beyond ASCII, the first that `is`.
+fn find(text: &str, part: u8, is: fn(char) -> bool) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let bytes = &text.as_bytes()[at..];
+        let found = bytes
+            .iter()
+            .position(|&byte| PARTS[usize::from(byte)] & (part | BEYOND) != 0)?;
+        at += found;
+        if PARTS[usize::from(bytes[found])] == part {
+            return Some(at);
+        }
+        let c = text[at..].chars().next()?;
+        if is(c) {
+            return Some(at);
+        }
+        at += c.len_utf8();
+    }
 }
 
 /// A short field as plain text on one line. As markup, it loses its tags and is decoded, twice where it was
@@ -228,10 +249,7 @@ pub(crate) fn plain_to_html(text: &str) -> String {
 
 /// The first picture of a sanitised post that lies at an https address and is no avatar or emoji.
 pub(crate) fn first_image(safe_html: &str) -> Option<Image> {
-    safe_html.match_indices('<').find_map(|(at, _)| {
-        if !safe_html[at..].starts_with("<img ") {
-            return None;
-        }
+    memmem::find_iter(safe_html.as_bytes(), "<img ").find_map(|at| {
         let tag = &safe_html[at..tag_end(safe_html.as_bytes(), at)];
         let value = |name: &str| {
             let (_, rest) = tag.split_once(name)?;

@@ -39,6 +39,8 @@ mod metrics;
 mod negotiate;
 mod notices;
 mod openapi;
+#[cfg(test)]
+mod page_tests;
 mod pages;
 mod parameters;
 mod private;
@@ -53,6 +55,8 @@ mod throttle;
 #[cfg(test)]
 mod topic_tests;
 mod troubles;
+#[cfg(test)]
+mod watch_tests;
 mod websub;
 #[cfg(test)]
 mod why_tests;

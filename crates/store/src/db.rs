@@ -71,6 +71,15 @@ impl Store {
         })
     }
 
+    /// Writes this alone; nothing is committed if there was nothing to change.
+    pub(crate) async fn erase(&self, sql: Sql<'_>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        if sql.execute(&mut transaction).await? > 0 {
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
     /// The connections that read.
     pub(crate) fn readers(&self) -> &Pool {
         &self.readers

@@ -9,7 +9,7 @@
 //! `postgres.rs`; `carry.rs` finds a new table by itself. What differs between the databases stays in those two, in `search.rs`
 //! (full text), `catalogue.rs` (which tables there are), and where whole databases are copied: `backup.rs`, `dump.rs`, `carry.rs`.
 //!
-//! What people decide (`decisions.rs`, `membership.rs`, `withdrawal.rs`, `reports.rs`) takes a [`Decision`] and is written
+//! What people decide (`decisions.rs`, `registrations.rs`, `membership.rs`, `withdrawal.rs`, `reports.rs`) takes a [`Decision`] and is written
 //! to the audit log in the same transaction. How a withdrawal is used says `withdrawal.rs`.
 //!
 //! This crate refuses to know HTTP, feed formats and `feeds.toml`.
@@ -37,9 +37,12 @@ mod labels;
 mod leases;
 mod left_out;
 mod links;
+mod manage_links;
+mod member_emails;
 mod members;
 mod membership;
 mod merge;
+mod merged_members;
 mod missing;
 mod notices;
 mod own_posts;
@@ -48,10 +51,12 @@ mod polls;
 mod postgres;
 mod query;
 mod record;
+mod registrations;
 mod registry;
 mod reports;
 mod river;
 mod rows;
+mod scrub;
 mod search;
 mod secrets;
 mod sessions;
@@ -85,9 +90,9 @@ pub use issues::{Issue, IssueFormat, RevisionLookup, WeekContents, WeekRules};
 pub use leases::{Lease, WantedFeed};
 pub use left_out::{LeftOut, LeftOutCount};
 pub use links::{Conversation, Voiced};
-pub use membership::{
-    Email, FeedChange, ManageLink, MemberChange, MemberFeed, Membership, Registered, Registration,
-};
+pub use manage_links::ManageLink;
+pub use member_emails::Email;
+pub use membership::{FeedChange, MemberChange, MemberFeed, Membership};
 pub use missing::Overdue;
 pub use notices::{HealthChange, Mail, Notice, NoticeKind, Trouble};
 pub use own_posts::{OwnPost, Verdict};
@@ -100,6 +105,7 @@ pub use record::{
     ChangedEntry, FeedState, HostRequest, HubNews, MergeReport, NewEntry, PollCounts, PollRecord,
     PollSummaryRow,
 };
+pub use registrations::{Registered, Registration};
 pub use reports::{NewReport, Report};
 pub use secrets::Secret;
 pub use sessions::Session;

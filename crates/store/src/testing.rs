@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::record::{ChangedEntry, FeedState, HubNews, NewEntry, PollCounts, PollRecord};
 use crate::rows::Fields;
 use crate::sql::Sql;
-use crate::{Cause, Decision, EntryLookup, Receipt, Store};
+use crate::{Cause, Decision, EntryLookup, Receipt, Registered, Registration, Store};
 
 /// What people type, read for a site with one group of hashtags.
 pub(crate) fn search(text: &str) -> Search {
@@ -181,6 +181,32 @@ pub(crate) async fn feed(store: &Store, url: &str, name: &str) -> Feed {
         .unwrap();
     let feeds = store.feeds().await.unwrap();
     feeds.into_iter().find(|feed| feed.url.as_str() == url).unwrap()
+}
+
+/// A blogger who asks to join.
+pub(crate) fn ada() -> FeedSpec {
+    spec("https://ada.example.org/feed", "Ada")
+}
+
+pub(crate) async fn asks_to_join(store: &TestStore, feed: FeedSpec) -> Registered {
+    let registration = Registration {
+        feed,
+        preview: Some("{}".to_owned()),
+        consented_at: Some(now()),
+    };
+    store.register(&registration, now(), London).await.unwrap()
+}
+
+/// A store in which Ada waits for approval.
+pub(crate) async fn pending() -> TestStore {
+    let store = store().await;
+    let registered = asks_to_join(&store, ada()).await;
+    let expected = Registered::Pending {
+        member: "ada".to_owned(),
+        feed: "ada".to_owned(),
+    };
+    assert_eq!(registered, expected);
+    store
 }
 
 /// The feed as it stands now.

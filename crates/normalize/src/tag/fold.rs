@@ -53,8 +53,7 @@ impl<'a> Folded<'a> {
         let bytes = source.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
-            let lower = LOWER[usize::from(byte)];
-            if lower == 0 {
+            if LOWER[usize::from(byte)] == 0 {
                 at = folded.other(at);
                 continue;
             }
@@ -66,8 +65,10 @@ impl<'a> Folded<'a> {
                 }
                 folded.begin_word(at);
             }
-            folded.text.push(lower);
-            at += 1;
+            let letters = bytes[at..].iter().map(|&byte| LOWER[usize::from(byte)]);
+            let before = folded.text.len();
+            folded.text.extend(letters.take_while(|&lower| lower != 0));
+            at += folded.text.len() - before;
         }
         folded.separate(BREAK, at);
         folded

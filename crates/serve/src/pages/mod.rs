@@ -9,7 +9,6 @@ mod fixed;
 mod letters;
 mod lists;
 mod manage;
-mod manage_posts;
 mod post;
 mod preview;
 mod register;
@@ -29,9 +28,9 @@ pub(crate) use fixed::{about, accessibility, failure, feeds, privacy};
 pub(crate) use letters::{confirm, confirmed, unsubscribe, unsubscribed};
 pub(crate) use lists::{members, topics};
 pub(crate) use manage::{
-    PARAMETERS as MANAGE_PARAMETERS, data as manage_data, show as manage, take as take_manage,
+    PARAMETERS as MANAGE_PARAMETERS, data as manage_data, show as manage, show_post as manage_post,
+    take as take_manage, take_post as take_manage_post,
 };
-pub(crate) use manage_posts::{show as manage_post, take as take_manage_post};
 pub(crate) use register::{PARAMETERS as REGISTER_PARAMETERS, ask as register, take as take_registration};
 pub(crate) use report::{PARAMETERS as REPORT_PARAMETERS, report, take_report};
 pub(crate) use river::{

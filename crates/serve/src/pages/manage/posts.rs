@@ -5,14 +5,15 @@ use askama::Template;
 use model::{Site, heading};
 use store::{Cause, Disputed, OwnPost, Verdict};
 
-use super::manage::{May, Owner, decision, receipt_page};
-use super::page;
-use super::shell::{Part, Shell};
-use super::view::When;
+use super::leave::receipt_page;
+use super::owner::{May, Owner, decision};
 use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::links;
+use crate::pages::page;
+use crate::pages::shell::{Part, Shell};
+use crate::pages::view::When;
 use crate::private::{Replied, Reply, Visit};
 
 /// How many words of the evidence for a topic are shown.
