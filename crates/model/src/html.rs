@@ -62,11 +62,12 @@ pub enum Piece<'a> {
 
 impl<'a> Piece<'a> {
     fn tag(markup: &'a str) -> Self {
-        let inside = markup[1..markup.len() - 1].trim_end_matches('/');
+        let inside = &markup[1..markup.len() - 1];
         let closes = inside.starts_with('/');
-        let inside = inside.trim_start_matches('/');
+        let inside = &inside[usize::from(closes)..];
         let name_end = inside
-            .find(|c: char| c.is_ascii_whitespace())
+            .bytes()
+            .position(|byte| byte.is_ascii_whitespace() || byte == b'/')
             .unwrap_or(inside.len());
         Self::Tag {
             name: &inside[..name_end],

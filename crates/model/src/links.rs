@@ -45,17 +45,32 @@ fn is_inline(name: &str) -> bool {
     )
 }
 
-/// The entities that the sanitiser writes; `&amp;` last, so that nothing is decoded twice.
+/// The entities that the sanitiser writes.
+const ENTITIES: [(&str, char); 5] = [
+    ("amp;", '&'),
+    ("nbsp;", ' '),
+    ("lt;", '<'),
+    ("gt;", '>'),
+    ("quot;", '"'),
+];
+
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains('&') {
+    let mut pieces = text.split('&');
+    let first = pieces.next().unwrap_or_default();
+    if first.len() == text.len() {
         return text.into();
     }
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&nbsp;", " ")
-        .replace("&amp;", "&")
-        .into()
+    let mut decoded = String::with_capacity(text.len());
+    decoded.push_str(first);
+    for piece in pieces {
+        let entity = ENTITIES
+            .iter()
+            .find_map(|(name, c)| Some((*c, piece.strip_prefix(name)?)));
+        let (c, rest) = entity.unwrap_or(('&', piece));
+        decoded.push(c);
+        decoded.push_str(rest);
+    }
+    decoded.into()
 }
 
 fn folded((address, words): (String, String)) -> (String, String) {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::{memchr, memchr2, memchr3, memmem};
 use model::{Image, clean_text};
 
 use crate::entities::{Reference, decode_references, named, numbered, reference};
@@ -18,17 +18,6 @@ enum Gap {
     Space,
     Line,
 }
-
-/// Bytes at which a run of words may end: markup, references and white space.
-const ENDS_RUN: [bool; 256] = {
-    let mut ends = [false; 256];
-    let mut bytes: &[u8] = b"<& \t\n\r\x0c";
-    while let [byte, rest @ ..] = bytes {
-        ends[*byte as usize] = true;
-        bytes = rest;
-    }
-    ends
-};
 
 /// The text of sanitised markup: white space folded, each block and `<br>` on a line of its own.
 pub(crate) fn plain_text(safe_html: &str) -> String {
@@ -62,29 +51,30 @@ pub(crate) fn plain_text(safe_html: &str) -> String {
                 at += 1;
             }
             _ => {
-                let end = at + run_length(&bytes[at..]);
+                let end = memchr3(b'<', b'&', b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
+                let words = safe_html[at..end].trim_ascii_end();
                 push_gap(&mut out, &mut gap);
-                out.push_str(&safe_html[at..end]);
-                at = end;
+                if is_folded(words) {
+                    out.push_str(words);
+                } else {
+                    out.extend(words.split_ascii_whitespace().flat_map(|word| [word, " "]));
+                    out.pop();
+                }
+                at += words.len();
             }
         }
     }
     out
 }
 
-/// How many bytes are words with single spaces between them.
-fn run_length(bytes: &[u8]) -> usize {
-    let mut length = 0;
-    loop {
-        let word = bytes[length..]
-            .iter()
-            .position(|&byte| ENDS_RUN[usize::from(byte)]);
-        length = word.map_or(bytes.len(), |word| length + word);
-        match bytes[length..] {
-            [b' ', next, ..] if !ENDS_RUN[usize::from(next)] => length += 2,
-            _ => return length,
-        }
-    }
+/// Whether words without line feeds, the first at the very start, have single spaces between them and nothing else.
+fn is_folded(text: &str) -> bool {
+    // Without an early way out, so that the compiler can compare many bytes at once.
+    let bytes = text.as_bytes();
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    !pairs.fold(false, |found, (&byte, &next)| {
+        found | (byte == b' ' && next == b' ' || matches!(next, b'\t' | b'\r' | b'\x0c'))
+    })
 }
 
 fn push_gap(out: &mut String, gap: &mut Gap) {
@@ -99,14 +89,16 @@ fn push_gap(out: &mut String, gap: &mut Gap) {
 
 /// The offset past the `>` of the tag at `start`; quoted attributes are respected.
 fn tag_end(bytes: &[u8], start: usize) -> usize {
-    let mut quote = None;
-    for (at, &byte) in bytes.iter().enumerate().skip(start) {
-        match quote {
-            None if byte == b'>' => return at + 1,
-            None if byte == b'"' => quote = Some(byte),
-            Some(open) if byte == open => quote = None,
-            _ => {}
+    let mut at = start;
+    while let Some(found) = memchr2(b'>', b'"', &bytes[at..]) {
+        at += found + 1;
+        if bytes[at - 1] == b'>' {
+            return at;
         }
+        let Some(closing) = memchr(b'"', &bytes[at..]) else {
+            break;
+        };
+        at += closing + 1;
     }
     bytes.len()
 }

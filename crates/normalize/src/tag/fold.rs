@@ -65,10 +65,13 @@ impl<'a> Folded<'a> {
                 }
                 folded.begin_word(at);
             }
-            let letters = bytes[at..].iter().map(|&byte| LOWER[usize::from(byte)]);
-            let before = folded.text.len();
-            folded.text.extend(letters.take_while(|&lower| lower != 0));
-            at += folded.text.len() - before;
+            let rest = &bytes[at..];
+            let end = rest.iter().position(|&byte| LOWER[usize::from(byte)] == 0);
+            let letters = &rest[..end.unwrap_or(rest.len())];
+            folded
+                .text
+                .extend(letters.iter().map(|&byte| LOWER[usize::from(byte)]));
+            at += letters.len();
         }
         folded.separate(BREAK, at);
         folded
