@@ -28,9 +28,10 @@ impl SafeHtml {
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         let mut rest = self.as_str();
         std::iter::from_fn(move || {
-            let end = match rest.find('<') {
-                Some(0) => tag_end(rest).map(|end| end + 1),
-                text => text,
+            let end = if rest.starts_with('<') {
+                tag_end(rest).map(|end| end + 1)
+            } else {
+                rest.find('<')
             };
             let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
             rest = after;
@@ -61,11 +62,12 @@ pub enum Piece<'a> {
 
 impl<'a> Piece<'a> {
     fn tag(markup: &'a str) -> Self {
-        let inside = markup[1..markup.len() - 1].trim_end_matches('/');
+        let inside = &markup[1..markup.len() - 1];
         let closes = inside.starts_with('/');
-        let inside = inside.trim_start_matches('/');
+        let inside = &inside[usize::from(closes)..];
         let name_end = inside
-            .find(|c: char| c.is_ascii_whitespace())
+            .bytes()
+            .position(|byte| byte.is_ascii_whitespace() || byte == b'/')
             .unwrap_or(inside.len());
         Self::Tag {
             name: &inside[..name_end],

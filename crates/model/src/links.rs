@@ -1,5 +1,7 @@
 //! The links in a post's text.
 
+use std::borrow::Cow;
+
 use crate::{Piece, SafeHtml};
 
 /// The links of `html` in order: the address and the text of each. Addresses are as they stand, absolute or not
@@ -21,7 +23,7 @@ pub fn links_in(html: &SafeHtml) -> Vec<(String, String)> {
                 if !closes {
                     open = piece
                         .attribute("href")
-                        .map(|address| (decode(address), String::new()));
+                        .map(|address| (decode(address).into_owned(), String::new()));
                 }
             }
             Piece::Tag { name, .. } => {
@@ -43,13 +45,32 @@ fn is_inline(name: &str) -> bool {
     )
 }
 
-/// The entities that the sanitiser writes; `&amp;` last, so that nothing is decoded twice.
-fn decode(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&nbsp;", " ")
-        .replace("&amp;", "&")
+/// The entities that the sanitiser writes.
+const ENTITIES: [(&str, char); 5] = [
+    ("amp;", '&'),
+    ("nbsp;", ' '),
+    ("lt;", '<'),
+    ("gt;", '>'),
+    ("quot;", '"'),
+];
+
+fn decode(text: &str) -> Cow<'_, str> {
+    let mut pieces = text.split('&');
+    let first = pieces.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return text.into();
+    }
+    let mut decoded = String::with_capacity(text.len());
+    decoded.push_str(first);
+    for piece in pieces {
+        let entity = ENTITIES
+            .iter()
+            .find_map(|(name, c)| Some((*c, piece.strip_prefix(name)?)));
+        let (c, rest) = entity.unwrap_or(('&', piece));
+        decoded.push(c);
+        decoded.push_str(rest);
+    }
+    decoded.into()
 }
 
 fn folded((address, words): (String, String)) -> (String, String) {

@@ -367,7 +367,7 @@ mod tests {
                 id,
                 source_id: entry.source_id.clone(),
                 link_key: None,
-                fingerprint: entry.fingerprint(),
+                fingerprint: entry.fingerprint().to_owned(),
                 substance: String::new(),
                 withdrawn: false,
                 published: chrono::DateTime::UNIX_EPOCH,
@@ -386,6 +386,18 @@ mod tests {
             crate::match_entries(&known, &cut.entries),
             [crate::Match::Same(0), crate::Match::Nothing]
         );
+    }
+
+    #[test]
+    fn an_address_escaped_once_too_often_is_mended() {
+        for link in [
+            "<link>https://b.example/?a=1&amp;amp;b=2</link>",
+            "<link><![CDATA[https://b.example/?a=1&amp;b=2]]></link>",
+        ] {
+            let document = read_bytes(rss(link).as_bytes()).unwrap();
+            let link = document.entries[0].link.as_deref();
+            assert_eq!(link, Some("https://b.example/?a=1&b=2"));
+        }
     }
 
     #[test]

@@ -7,6 +7,14 @@ use encoding_rs::WINDOWS_1252;
 
 /// The character that `&name;` stands for.
 pub(crate) fn named(name: &str) -> Option<char> {
+    // Nearly all that a post holds, for the sanitiser writes no others.
+    match name {
+        "amp" => return Some('&'),
+        "nbsp" => return Some('\u{a0}'),
+        "lt" => return Some('<'),
+        "gt" => return Some('>'),
+        _ => {}
+    }
     NAMES
         .binary_search_by(|(known, _)| (*known).cmp(name))
         .ok()

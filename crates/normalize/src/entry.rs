@@ -2,6 +2,9 @@
 //!
 //! The feed's own markup never leaves this crate: it is kept in private fields until the sanitiser has seen it.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
 use chrono::{DateTime, Utc};
 use memchr::memchr;
 use model::{EntryDraft, Image, clean_text, link_key};
@@ -48,10 +51,11 @@ pub struct RawEntry {
     licence: Option<String>,
     source_url: Option<String>,
     partial: bool,
+    fingerprint: OnceCell<String>,
 }
 
 /// Plain text as markup, markup as it is.
-fn to_html(raw: &Raw) -> std::borrow::Cow<'_, str> {
+fn to_html(raw: &Raw) -> Cow<'_, str> {
     match raw {
         Raw::Html(html) => html.into(),
         Raw::Plain(text) => plain_to_html(text).into(),
@@ -136,6 +140,7 @@ impl RawEntry {
             licence: licence(&entry.links, entry.rights.as_deref()).or_else(|| feed.licence.clone()),
             source_url: entry.source.filter(|source| web_address(source, None).is_some()),
             partial: entry.partial,
+            fingerprint: OnceCell::new(),
             link: link.map(String::from),
         };
         (entry, dates)
@@ -161,8 +166,12 @@ impl RawEntry {
     }
 
     /// Hash of all the feed says of it but its dates; then, after a hyphen each, of its words alone, if they are enough to
-    /// tell it by, and of its title alone. Computed on asking.
-    pub fn fingerprint(&self) -> String {
+    /// tell it by, and of its title alone. Computed on the first asking.
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| self.compute_fingerprint())
+    }
+
+    fn compute_fingerprint(&self) -> String {
         let [title, content, summary] =
             [&self.title, &self.content, &self.summary].map(|raw| raw.as_ref().map_or("", Raw::as_str));
         let all = digest(
@@ -223,7 +232,7 @@ impl RawEntry {
             source_id: self.source_id.clone(),
             link: self.link.clone(),
             link_key: self.link_key.clone(),
-            fingerprint: self.fingerprint(),
+            fingerprint: self.fingerprint().to_owned(),
             substance: substance(title.as_deref(), &text, self.link_key.as_deref()),
             summary,
             image: self.image.clone().or_else(|| first_image(content_html.as_str())),
@@ -269,7 +278,7 @@ fn letters_of_title(title: &str) -> String {
     letters(title, usize::MAX)
 }
 
-/// The first letters and digits of a text that may be markup, so many bytes of them or a few more.
+/// The first letters and digits of a text that may be markup, so many bytes of them at most.
 fn letters(text: &str, most: usize) -> String {
     let bytes = text.as_bytes();
     let mut letters = String::with_capacity(most.min(bytes.len()));
@@ -287,7 +296,14 @@ fn letters(text: &str, most: usize) -> String {
                 Reference::Numbered(number, length) => (numbered(number), length),
                 Reference::None => (None, 1),
             },
-            _ if byte.is_ascii() => (Some(char::from(byte)), 1),
+            _ if byte.is_ascii_alphanumeric() => {
+                let word = bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
+                let end = at + word.count();
+                letters.push_str(&text[at..end]);
+                at = end;
+                continue;
+            }
+            _ if byte.is_ascii() => (None, 1),
             _ => {
                 let c = text[at..].chars().next();
                 (c, c.map_or(1, char::len_utf8))
@@ -296,6 +312,8 @@ fn letters(text: &str, most: usize) -> String {
         letters.extend(c.filter(|c| c.is_alphanumeric()));
         at += length;
     }
+    // However the letters were written, the same of them are kept.
+    letters.truncate(letters.floor_char_boundary(most));
     letters
 }
 
@@ -336,12 +354,15 @@ fn distinct(texts: impl Iterator<Item = String>, most: usize) -> Vec<String> {
     found
 }
 
-/// An absolute http or https address.
+/// An absolute http or https address. No address has `&amp;` in it that was not escaped once too often.
 pub(crate) fn web_address(href: &str, base: Option<&Url>) -> Option<Url> {
-    let href = href.trim();
+    let mut href = Cow::Borrowed(href.trim());
+    if href.contains("&amp;") {
+        href = Cow::Owned(href.replace("&amp;", "&"));
+    }
     let url = match base {
-        Some(base) => base.join(href),
-        None => Url::parse(href),
+        Some(base) => base.join(&href),
+        None => Url::parse(&href),
     };
     url.ok()
         .filter(|url| !href.is_empty() && matches!(url.scheme(), "http" | "https") && url.has_host())

@@ -19,12 +19,11 @@ const CODE: [&str; 4] = ["code", "pre", "kbd", "samp"];
 /// `safe_html`, which is the sanitised post.
 pub fn hashtags(title: &str, text: &str, safe_html: &str) -> Vec<String> {
     // Most posts have none, and one character is found faster than a hashtag.
-    let has_sign = |text: &str| SIGNS.iter().any(|&sign| text.contains(sign));
-    if !has_sign(title) && !has_sign(text) {
-        return Vec::new();
-    }
-    let prose =
-        without_code_and_anchors(safe_html).map_or(Cow::Borrowed(text), |html| plain_text(&html).into());
+    let prose = if SIGNS.iter().any(|&sign| text.contains(sign)) {
+        without_code_and_anchors(safe_html).map_or(Cow::Borrowed(text), |html| plain_text(&html).into())
+    } else {
+        Cow::Borrowed("")
+    };
     let mut tags: Vec<String> = [title, &prose]
         .into_iter()
         .flat_map(occurrences)

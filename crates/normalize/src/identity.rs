@@ -57,7 +57,7 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
         .iter()
         .map(|entry| (entry.source_id.as_str(), entry))
         .collect();
-    let fingerprints: Vec<String> = found.iter().map(RawEntry::fingerprint).collect();
+    let fingerprints: Vec<&str> = found.iter().map(RawEntry::fingerprint).collect();
     let mut partners: Vec<Option<&KnownEntry>> = found
         .iter()
         .map(|entry| by_id.get(entry.source_id.as_str()).copied())
@@ -113,7 +113,7 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
 }
 
 /// Matches entries that say word for word what one says that is gone.
-fn match_words<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [Option<&'k KnownEntry>]) {
+fn match_words<'k>(gone: &[&'k KnownEntry], found: &[&str], partners: &mut [Option<&'k KnownEntry>]) {
     let by_words = by_part(gone, found, partners, words);
     for (partner, by_words) in partners.iter_mut().zip(by_words) {
         *partner = partner.or(by_words);
@@ -122,7 +122,7 @@ fn match_words<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [Op
 
 /// Matches entries of the same titles as such that are gone, if they are a burst: a single new post may well be called
 /// as an old one was.
-fn match_titles<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [Option<&'k KnownEntry>]) {
+fn match_titles<'k>(gone: &[&'k KnownEntry], found: &[&str], partners: &mut [Option<&'k KnownEntry>]) {
     let by_title = by_part(gone, found, partners, title);
     let alike = by_title.iter().flatten().count();
     let unmatched = partners.iter().filter(|partner| partner.is_none()).count();
@@ -137,7 +137,7 @@ fn match_titles<'k>(gone: &[&'k KnownEntry], found: &[String], partners: &mut [O
 /// it on either side.
 fn by_part<'k>(
     gone: &[&'k KnownEntry],
-    found: &[String],
+    found: &[&str],
     partners: &[Option<&KnownEntry>],
     part: fn(&str) -> Option<&str>,
 ) -> Vec<Option<&'k KnownEntry>> {
@@ -325,7 +325,7 @@ mod tests {
                 id: id as i64,
                 source_id: entry.source_id.clone(),
                 link_key: entry.link_key.clone(),
-                fingerprint: entry.fingerprint(),
+                fingerprint: entry.fingerprint().to_owned(),
                 substance: String::new(),
                 withdrawn: false,
                 published: chrono::DateTime::UNIX_EPOCH,

@@ -190,14 +190,20 @@ fn clean(policy: &Builder<'_>, html: &str) -> String {
 
 /// Whether a character may stand there that must not: a quick look at bytes, without false comfort.
 fn may_hold_forbidden(text: &str) -> bool {
-    // U+0080 to U+009F begin with 0xC2, U+FFFE and U+FFFF with 0xEF. Blocks have no early way out, so that the
-    // compiler can compare many bytes at once.
-    let suspect = |byte: u8| {
-        byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0x7f || byte == 0xc2 || byte == 0xef
+    // U+0080 to U+009F are 0xC2 and less than 0xA0, U+FFFE and U+FFFF begin with 0xEF 0xBF. Blocks have no early way
+    // out, so that the compiler can compare many bytes at once.
+    let suspect = |byte: u8, next: u8| {
+        byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')
+            || byte == 0x7f
+            || byte == 0xc2 && next < 0xa0
+            || byte == 0xef && next == 0xbf
     };
-    text.as_bytes()
-        .chunks(4096)
-        .any(|block| block.iter().fold(false, |found, &byte| found | suspect(byte)))
+    let bytes = text.as_bytes();
+    let nexts = bytes.get(1..).unwrap_or_default();
+    let blocks = bytes.chunks(4096).zip(nexts.chunks(4096));
+    let mut pairs = blocks.map(|(bytes, nexts)| bytes.iter().zip(nexts));
+    pairs.any(|pairs| pairs.fold(false, |found, (&byte, &next)| found | suspect(byte, next)))
+        || bytes.last().is_some_and(|&last| suspect(last, b' '))
 }
 
 fn policy() -> Builder<'static> {

@@ -64,11 +64,8 @@ pub(crate) fn summary(own: Option<&str>, text: &str) -> String {
     let text = without_marks(text.as_ref());
     let text = text.as_ref();
     if kept.is_empty() {
-        // What software appends to a long post is beyond its first words; a post of nothing else is taken at its word.
-        let kept = match text.len() {
-            ..SEARCHED_BYTES => without_boilerplate(text),
-            _ => text,
-        };
+        // A post of nothing else is taken at its word.
+        let kept = own_words(text);
         return words_of(if kept.is_empty() { text } else { kept }, text);
     }
     if kept.len() < own.trim().len() || !ends_a_sentence(kept) {
@@ -76,10 +73,18 @@ pub(crate) fn summary(own: Option<&str>, text: &str) -> String {
         let start = text[..text.floor_char_boundary(SEARCHED_BYTES)].replace('\n', " ");
         if let Some(at) = start.find(kept) {
             let rest = &text[at..];
-            return words_of(without_boilerplate(rest), rest);
+            return words_of(own_words(rest), rest);
         }
     }
     words_of(kept, own)
+}
+
+/// A post without what blog software appended; of a long one, that is beyond the first words.
+fn own_words(post: &str) -> &str {
+    match post.len() {
+        ..SEARCHED_BYTES => without_boilerplate(post),
+        _ => post,
+    }
 }
 
 /// The first of the words that were kept of `whole`, with an ellipsis where it was cut within a sentence.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2, memchr3, memmem};
 use model::{Image, clean_text};
 
 use crate::entities::{Reference, decode_references, named, numbered, reference};
@@ -17,17 +18,6 @@ enum Gap {
     Space,
     Line,
 }
-
-/// Bytes at which a run of words may end: markup, references and white space.
-const ENDS_RUN: [bool; 256] = {
-    let mut ends = [false; 256];
-    let mut bytes: &[u8] = b"<& \t\n\r\x0c";
-    while let [byte, rest @ ..] = bytes {
-        ends[*byte as usize] = true;
-        bytes = rest;
-    }
-    ends
-};
 
 /// The text of sanitised markup: white space folded, each block and `<br>` on a line of its own.
 pub(crate) fn plain_text(safe_html: &str) -> String {
@@ -61,23 +51,30 @@ pub(crate) fn plain_text(safe_html: &str) -> String {
                 at += 1;
             }
             _ => {
-                let start = at;
-                // A single space between two words is part of the run.
-                while at < bytes.len()
-                    && (!ENDS_RUN[usize::from(bytes[at])]
-                        || bytes[at] == b' '
-                            && bytes
-                                .get(at + 1)
-                                .is_some_and(|&next| !ENDS_RUN[usize::from(next)]))
-                {
-                    at += 1;
-                }
+                let end = memchr3(b'<', b'&', b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
+                let words = safe_html[at..end].trim_ascii_end();
                 push_gap(&mut out, &mut gap);
-                out.push_str(&safe_html[start..at]);
+                if is_folded(words) {
+                    out.push_str(words);
+                } else {
+                    out.extend(words.split_ascii_whitespace().flat_map(|word| [word, " "]));
+                    out.pop();
+                }
+                at += words.len();
             }
         }
     }
     out
+}
+
+/// Whether words without line feeds, the first at the very start, have single spaces between them and nothing else.
+fn is_folded(text: &str) -> bool {
+    // Without an early way out, so that the compiler can compare many bytes at once.
+    let bytes = text.as_bytes();
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    !pairs.fold(false, |found, (&byte, &next)| {
+        found | (byte == b' ' && next == b' ' || matches!(next, b'\t' | b'\r' | b'\x0c'))
+    })
 }
 
 fn push_gap(out: &mut String, gap: &mut Gap) {
@@ -92,14 +89,16 @@ fn push_gap(out: &mut String, gap: &mut Gap) {
 
 /// The offset past the `>` of the tag at `start`; quoted attributes are respected.
 fn tag_end(bytes: &[u8], start: usize) -> usize {
-    let mut quote = None;
-    for (at, &byte) in bytes.iter().enumerate().skip(start) {
-        match quote {
-            None if byte == b'>' => return at + 1,
-            None if byte == b'"' => quote = Some(byte),
-            Some(open) if byte == open => quote = None,
-            _ => {}
+    let mut at = start;
+    while let Some(found) = memchr2(b'>', b'"', &bytes[at..]) {
+        at += found + 1;
+        if bytes[at - 1] == b'>' {
+            return at;
         }
+        let Some(closing) = memchr(b'"', &bytes[at..]) else {
+            break;
+        };
+        at += closing + 1;
     }
     bytes.len()
 }
@@ -140,22 +139,36 @@ const WORD: u8 = 1;
 const SPACE: u8 = 2;
 const BEYOND: u8 = 4;
 
-/// [`model::count_words`], for the length of a whole post: only what is not ASCII is decoded, and no branch depends
-/// on the rest.
+/// [`model::count_words`], for the length of a whole post: only what is not ASCII is decoded.
 pub(crate) fn count_words(text: &str) -> u32 {
     let mut words = 0;
-    let mut counted = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let mut part = PARTS[usize::from(byte)];
-        if part == BEYOND {
-            let c = text[at..].chars().next().unwrap_or_default();
-            part = (u8::from(c.is_alphanumeric()) * WORD) | (u8::from(c.is_whitespace()) * SPACE);
-        }
-        let word = part & WORD;
-        words += u32::from(word & !counted);
-        counted = (counted | word) & !(part >> 1);
+    let mut rest = text;
+    while let Some(start) = find(rest, WORD, char::is_alphanumeric) {
+        words += 1;
+        rest = &rest[start..];
+        rest = &rest[find(rest, SPACE, char::is_whitespace).unwrap_or(rest.len())..];
     }
     words
+}
+
+/// The first character that is this to a word: beyond ASCII, the first that `is`.
+fn find(text: &str, part: u8, is: fn(char) -> bool) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let bytes = &text.as_bytes()[at..];
+        let found = bytes
+            .iter()
+            .position(|&byte| PARTS[usize::from(byte)] & (part | BEYOND) != 0)?;
+        at += found;
+        if PARTS[usize::from(bytes[found])] == part {
+            return Some(at);
+        }
+        let c = text[at..].chars().next()?;
+        if is(c) {
+            return Some(at);
+        }
+        at += c.len_utf8();
+    }
 }
 
 /// A short field as plain text on one line. As markup, it loses its tags and is decoded, twice where it was
@@ -228,10 +241,7 @@ pub(crate) fn plain_to_html(text: &str) -> String {
 
 /// The first picture of a sanitised post that lies at an https address and is no avatar or emoji.
 pub(crate) fn first_image(safe_html: &str) -> Option<Image> {
-    safe_html.match_indices('<').find_map(|(at, _)| {
-        if !safe_html[at..].starts_with("<img ") {
-            return None;
-        }
+    memmem::find_iter(safe_html.as_bytes(), "<img ").find_map(|at| {
         let tag = &safe_html[at..tag_end(safe_html.as_bytes(), at)];
         let value = |name: &str| {
             let (_, rest) = tag.split_once(name)?;

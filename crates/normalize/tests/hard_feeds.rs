@@ -33,7 +33,7 @@ fn known(entries: &[RawEntry]) -> Vec<KnownEntry> {
             id,
             source_id: entry.source_id.clone(),
             link_key: entry.link_key.clone(),
-            fingerprint: entry.fingerprint(),
+            fingerprint: entry.fingerprint().to_owned(),
             substance: String::new(),
             withdrawn: false,
             published: chrono::DateTime::UNIX_EPOCH,

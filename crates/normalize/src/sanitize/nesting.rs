@@ -2,6 +2,8 @@
 //! markup), or otherwise than a parser would put them when it reads them again ([`is_settled`], of what the sanitiser
 //! wrote). Both look at names only and err towards "no": too deep, not settled.
 
+use memchr::memchr;
+
 use super::pictures::is_shown;
 
 /// How deep elements may nest in what we give out. libxml2, which many readers use, goes no further.
@@ -25,12 +27,12 @@ pub(super) fn is_settled(html: &str) -> bool {
     }
     let mut open: Vec<&str> = Vec::with_capacity(16);
     let mut rest = html;
-    while let Some(at) = rest.find('<') {
+    while let Some(at) = memchr(b'<', rest.as_bytes()) {
         if holds_rows(open.last()) && !rest[..at].trim_ascii().is_empty() {
             return false;
         }
         // Within its attributes the sanitiser writes no such character.
-        let Some(end) = rest[at..].find('>').map(|end| at + end) else {
+        let Some(end) = memchr(b'>', &rest.as_bytes()[at..]).map(|end| at + end) else {
             return false;
         };
         let tag = &rest[at + 1..end];

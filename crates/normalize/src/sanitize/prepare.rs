@@ -11,6 +11,7 @@ use aho_corasick::AhoCorasick;
 use lol_html::errors::RewritingError;
 use lol_html::html_content::{ContentType, Element};
 use lol_html::{RewriteStrSettings, element, rewrite_str, text};
+use memchr::memchr;
 
 use super::players::{self, Player};
 use super::{Players, pictures};
@@ -60,7 +61,7 @@ struct Survey {
 fn survey(html: &str) -> Survey {
     let mut survey = Survey::default();
     let mut rest = html;
-    while let Some(at) = rest.find('<') {
+    while let Some(at) = memchr(b'<', rest.as_bytes()) {
         rest = &rest[at + 1..];
         let bytes = rest.as_bytes();
         let named = |name: &str| {

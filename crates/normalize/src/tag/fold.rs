@@ -53,8 +53,7 @@ impl<'a> Folded<'a> {
         let bytes = source.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
-            let lower = LOWER[usize::from(byte)];
-            if lower == 0 {
+            if LOWER[usize::from(byte)] == 0 {
                 at = folded.other(at);
                 continue;
             }
@@ -66,8 +65,13 @@ impl<'a> Folded<'a> {
                 }
                 folded.begin_word(at);
             }
-            folded.text.push(lower);
-            at += 1;
+            let rest = &bytes[at..];
+            let end = rest.iter().position(|&byte| LOWER[usize::from(byte)] == 0);
+            let letters = &rest[..end.unwrap_or(rest.len())];
+            folded
+                .text
+                .extend(letters.iter().map(|&byte| LOWER[usize::from(byte)]));
+            at += letters.len();
         }
         folded.separate(BREAK, at);
         folded
