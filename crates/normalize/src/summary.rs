@@ -121,7 +121,7 @@ fn without_marks(text: &str) -> Cow<'_, str> {
         let (Some(opens), Some(closes)) = (kept[..middle].rfind('['), kept[from..].find(')')) else {
             continue;
         };
-        kept.replace_range(middle..from + closes + 1, "");
+        kept.replace_range(middle..=from + closes, "");
         kept.remove(opens);
         from = middle - 1;
     }

@@ -20,7 +20,8 @@ pub(crate) async fn openapi(asked: Asked) -> Made {
 
 /// Further values of a list in JSON. A slug needs no escapes.
 fn further<'s>(slugs: impl Iterator<Item = &'s str>) -> String {
-    slugs.map(|slug| format!(r#", "{slug}""#)).collect()
+    let quoted: Vec<String> = slugs.map(|slug| format!(r#", "{slug}""#)).collect();
+    quoted.concat()
 }
 
 #[cfg(test)]

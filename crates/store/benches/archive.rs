@@ -159,7 +159,7 @@ fn entry(number: usize, entries: usize, at: DateTime<Utc>) -> NewEntry {
         &text[half..],
         link.unwrap_or_default()
     );
-    let topics = (0..1 + number % 2).map(|topic| TopicMatch {
+    let topics = (0..=number % 2).map(|topic| TopicMatch {
         slug: TOPICS[(number / 7 + topic * 3) % TOPICS.len()].to_owned(),
         score: 0.93,
         by: TopicSource::Rule,
