@@ -1,13 +1,10 @@
 //! What a web page says of whose it is: the pages that it names as its author's (`rel="me"`, microformats), and what
 //! a `meta` element holds (HTML section 4.2.5). Believes nothing of it.
 
-use std::cell::{Cell, RefCell};
-
-use lol_html::{RewriteStrSettings, element, rewrite_str};
 use url::Url;
 
 use crate::decode::decode;
-use crate::entities::decode_references;
+use crate::page::{self, attribute, has_rel};
 
 /// How much of either is told of.
 const MOST: usize = 200;
@@ -24,46 +21,19 @@ pub struct Claims {
 /// What a page at `base` says; `meta` is the name that `meta` elements are to have.
 pub fn claims(body: &[u8], content_type: Option<&str>, base: &Url, meta: &str) -> Claims {
     let html = decode(body, content_type).text;
-    let claims: RefCell<Claims> = RefCell::default();
-    let base = RefCell::new(base.clone());
-    let based = Cell::new(false);
-    let settings = RewriteStrSettings::new()
-        .with_strict(false)
-        .append_element_content_handler(element!("base[href]", |element| {
-            let href = element.get_attribute("href").unwrap_or_default();
-            let joined = base.borrow().join(decode_references(&href).trim());
-            if let (false, Ok(url)) = (based.replace(true), joined) {
-                base.replace(url);
+    let mut claims = Claims::default();
+    let selector = "a[rel][href], link[rel][href], meta[name][content]";
+    page::elements(&html, base, selector, |element, base| {
+        let said = |name| attribute(element, name).unwrap_or_default();
+        if element.tag_name() != "meta" {
+            if claims.links.len() < MOST && has_rel(element, &["me"]) {
+                claims.links.extend(base.join(&said("href")));
             }
-            Ok(())
-        }))
-        .append_element_content_handler(element!("a[rel][href], link[rel][href]", |link| {
-            let rel = link.get_attribute("rel").unwrap_or_default();
-            let is_me = rel
-                .split_ascii_whitespace()
-                .any(|token| token.eq_ignore_ascii_case("me"));
-            let href = link.get_attribute("href").unwrap_or_default();
-            let mut claims = claims.borrow_mut();
-            if is_me
-                && claims.links.len() < MOST
-                && let Ok(url) = base.borrow().join(decode_references(&href).trim())
-            {
-                claims.links.push(url);
-            }
-            Ok(())
-        }))
-        .append_element_content_handler(element!("meta[name][content]", |element| {
-            let name = element.get_attribute("name").unwrap_or_default();
-            let content = element.get_attribute("content").unwrap_or_default();
-            let mut claims = claims.borrow_mut();
-            if name.trim().eq_ignore_ascii_case(meta) && claims.metas.len() < MOST {
-                claims.metas.push(decode_references(&content).trim().to_owned());
-            }
-            Ok(())
-        }));
-    // On an error, what was found before it is what there is.
-    let _ = rewrite_str(&html, settings);
-    claims.into_inner()
+        } else if claims.metas.len() < MOST && said("name").trim().eq_ignore_ascii_case(meta) {
+            claims.metas.push(said("content").trim().to_owned());
+        }
+    });
+    claims
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use chrono::{
     DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc,
 };
+use chrono_tz::America::{Chicago, Denver, Los_Angeles, New_York};
 use chrono_tz::Tz;
 
 /// Stands for a date that could not be read, so that it can be told of; no feed can write it.
@@ -197,6 +198,15 @@ impl Fields {
             ([year, month, day], 4) => self.set(*year as i32, *month, *day),
             ([year, month], 4) if parts[1].len() <= 2 => self.set(*year as i32, *month, 1),
             ([year, ordinal], 4) => (self.year, self.ordinal) = (Some(*year as i32), Some(*ordinal)),
+            // `09.30` and `09.30.00` after the date.
+            ([hour, minute, ..], 1 | 2)
+                if numbers.len() <= 3
+                    && self.year.is_some()
+                    && self.day.is_some()
+                    && self.clock.is_none() =>
+            {
+                self.clock = Some((*hour, *minute, numbers.get(2).copied().unwrap_or_default()));
+            }
             ([first, second, third], _) => {
                 let year = full_year(*third, parts[2].len());
                 // British order, unless only the American one is possible.
@@ -242,11 +252,17 @@ impl Fields {
         } else if let "am" | "pm" = lower.as_str() {
             self.afternoon = Some(lower == "pm");
         } else if self.zone.is_none() && self.clock.is_some() {
-            self.zone = named_offset(&lower).map(Zone::Offset).or_else(|| {
-                word.contains('/')
-                    .then(|| word.parse().ok().map(Zone::Named))
-                    .flatten()
-            });
+            let named = || match lower.as_str() {
+                "et" => Some(New_York),
+                "ct" => Some(Chicago),
+                "mt" => Some(Denver),
+                "pt" => Some(Los_Angeles),
+                _ if word.contains('/') => word.parse().ok(),
+                _ => None,
+            };
+            self.zone = named_offset(&lower)
+                .map(Zone::Offset)
+                .or_else(|| named().map(Zone::Named));
         }
     }
 
@@ -290,7 +306,8 @@ fn clock(text: &str) -> Option<(u32, u32, u32)> {
 /// `0100`, `01:00`, `01`: minutes east of Greenwich.
 fn offset(digits: &str) -> Option<i32> {
     let (hours, minutes) = match digits.split_once(':') {
-        Some(parts) => parts,
+        // Of seconds nothing is believed.
+        Some((hours, rest)) => (hours, rest.split(':').next().unwrap_or_default()),
         None if digits.len() == 4 => digits.split_at(2),
         None => (digits, "0"),
     };
@@ -356,15 +373,18 @@ const OTHER_MONTHS: [&str; 12] = [
 ];
 
 /// Minutes east of Greenwich. Names that mean different hours in different countries (`IST`) are not here: they
-/// are read as the network's own time.
+/// are read as the network's own time. Four are single letters (RFC 822 section 5.1).
 fn named_offset(name: &str) -> Option<i32> {
     let hours = match name {
         "z" | "ut" | "utc" | "gmt" | "wet" => 0,
-        "bst" | "west" | "cet" | "met" => 1,
+        "bst" | "west" | "cet" | "met" | "n" => 1,
         "cest" | "mest" | "eet" => 2,
         "eest" | "msk" => 3,
+        "a" => -1,
+        "m" => -12,
+        "adt" => -3,
+        "edt" | "ast" => -4,
         "est" | "cdt" => -5,
-        "edt" => -4,
         "cst" | "mdt" => -6,
         "mst" | "pdt" => -7,
         "pst" | "akdt" => -8,
@@ -373,7 +393,7 @@ fn named_offset(name: &str) -> Option<i32> {
         "jst" => 9,
         "aest" => 10,
         "aedt" => 11,
-        "nzst" => 12,
+        "nzst" | "y" => 12,
         "nzdt" => 13,
         _ => return None,
     };
@@ -422,6 +442,10 @@ mod tests {
                 "Mon, 05 Oct 2026 10:00:00 America/New_York",
                 "2026-10-05T14:00:00Z",
             ),
+            ("Mon, 05 Oct 2026 10:00:00 ET", "2026-10-05T14:00:00Z"),
+            ("Mon, 05 Oct 2026 10:00:00 AST", "2026-10-05T14:00:00Z"),
+            ("05 Oct 2026 10:00:00 N", "2026-10-05T09:00:00Z"),
+            ("2026-10-05T10:00:00-08:00:00", "2026-10-05T18:00:00Z"),
             ("2006-01-11 16:43:21 -0800", "2006-01-12T00:43:21Z"),
             ("2006-01-11T16:43:21-08:00", "2006-01-12T00:43:21Z"),
             ("2006-01-11T16:43-0800", "2006-01-12T00:43:00Z"),
@@ -440,6 +464,8 @@ mod tests {
             ("2026-10-25 01:30:00", "2026-10-25T00:30:00Z zoneless"),
             // by hand
             ("5 October 2026 09:00", "2026-10-05T08:00:00Z zoneless"),
+            ("5 October 2026 at 09.30", "2026-10-05T08:30:00Z zoneless"),
+            ("2026-10-05T09.30.15Z", "2026-10-05T09:30:15Z"),
             ("5th October 2026, 9:05pm", "2026-10-05T20:05:00Z zoneless"),
             ("Monday, October 5, 2026", "2026-10-04T23:00:00Z zoneless"),
             ("Monday 5 Hydref 2026 09:00:00 GMT", "2026-10-05T09:00:00Z"),

@@ -66,7 +66,14 @@ fn decode_once<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
             twice: false,
         };
     }
-    if is_nearly_utf8(body) {
+    // Letters of two bytes look like UTF-8 here and there.
+    let in_pairs = |encoding: &'static Encoding| encoding != UTF_8 && !encoding.is_single_byte();
+    let most_bad = if [http, own].into_iter().flatten().any(in_pairs) {
+        0.1
+    } else {
+        1.0
+    };
+    if is_nearly_utf8(body, most_bad) {
         return Decoded {
             text: Cow::Owned(mend_utf8(body)),
             mismatch: Some((UTF_8.name(), "a mixture of UTF-8 and windows-1252")),
@@ -138,9 +145,29 @@ fn charset_parameter(content_type: &str) -> Option<&str> {
     })
 }
 
+/// The encoding of a label: of the Encoding Standard, or in the spelling of Python, Java and Windows (`euc_kr`, `cp936`,
+/// `win-1251`, `mac-cyrillic`).
 fn label(name: &str) -> Option<&'static Encoding> {
+    let known = |name: &str| Encoding::for_label(name.as_bytes());
+    let spelt = || {
+        let dashed = name.trim().to_ascii_lowercase().replace('_', "-");
+        let squeezed = dashed.replace(['-', ' '], "");
+        let page = ["cp", "win", "ms", "x"]
+            .iter()
+            .find_map(|prefix| squeezed.strip_prefix(prefix))
+            .map(|page| match page {
+                "932" => "shift_jis".to_owned(),
+                "936" => "gbk".to_owned(),
+                "950" => "big5".to_owned(),
+                page => format!("windows-{page}"),
+            });
+        known(&dashed)
+            .or_else(|| known(&squeezed))
+            .or_else(|| known(&format!("x-{dashed}")))
+            .or_else(|| known(&page?))
+    };
     // What ASCII reads cannot be UTF-16, whatever the label says.
-    Encoding::for_label(name.as_bytes()).map(Encoding::output_encoding)
+    known(name).or_else(spelt).map(Encoding::output_encoding)
 }
 
 /// What the document says of itself: the XML declaration, or `charset=` in an HTML `meta`.
@@ -203,14 +230,16 @@ fn windows_1252_byte(c: char) -> Option<u8> {
     }
 }
 
-/// Whether most of what is not ASCII is well-formed UTF-8: then a few stray bytes do not make it another encoding.
-fn is_nearly_utf8(body: &[u8]) -> bool {
-    let (mut good, mut bad) = (0_usize, 0_usize);
+/// Whether what is not ASCII is well-formed UTF-8 but for fewer than `most_bad` bytes to a letter: a few stray bytes do
+/// not make it another encoding.
+fn is_nearly_utf8(body: &[u8], most_bad: f64) -> bool {
+    let (mut good, mut bad) = (0_u32, 0_u32);
     for chunk in body.utf8_chunks() {
-        good += chunk.valid().bytes().filter(|&byte| byte >= 0xc0).count();
-        bad += chunk.invalid().len();
+        let letters = chunk.valid().bytes().filter(|&byte| byte >= 0xc0).count();
+        good += letters as u32;
+        bad += chunk.invalid().len() as u32;
     }
-    good > bad
+    f64::from(bad) < f64::from(good) * most_bad
 }
 
 /// Reads stray bytes as windows-1252, which is what they nearly always are.
@@ -284,6 +313,31 @@ mod tests {
                 assert_eq!(text(&utf32, Some("text/xml; charset=utf-8")), "<a>é😀</a>");
             }
         }
+    }
+
+    #[test]
+    fn labels_are_known_in_every_spelling() {
+        for (name, encoding) in [
+            ("euc_kr", "EUC-KR"),
+            ("tis_620", "windows-874"),
+            ("ISO 8859-2", "ISO-8859-2"),
+            ("win-1251", "windows-1251"),
+            ("CP1250", "windows-1250"),
+            ("cp_936", "GBK"),
+            ("mac-cyrillic", "x-mac-cyrillic"),
+            ("utf_16", "UTF-8"),
+        ] {
+            assert_eq!(label(name).map(Encoding::name), Some(encoding), "{name}");
+        }
+        assert_eq!(label("bogus"), None);
+    }
+
+    #[test]
+    fn letters_of_two_bytes_are_not_mistaken_for_utf8() {
+        let said = "<?xml version='1.0' encoding='gb18030'?><t>Ελληνικά</t>";
+        let body = encoding_rs::GB18030.encode(said).0;
+        assert!(std::str::from_utf8(&body).is_err());
+        assert_eq!(text(&body, None), said);
     }
 
     #[test]

@@ -1,14 +1,11 @@
 //! The feeds that a web page names (`link rel="alternate"`, HTML section 4.6.7), and where blogs of the usual platforms
 //! keep theirs. Asks nobody.
 
-use std::cell::{Cell, RefCell};
-
-use lol_html::{RewriteStrSettings, element, rewrite_str};
 use serde::Serialize;
 use url::Url;
 
 use crate::decode::decode;
-use crate::entities::decode_references;
+use crate::page::{self, attribute, has_rel};
 use crate::text::plain_title;
 
 /// How many feeds of a page are told of; a page that names more lists something else.
@@ -73,45 +70,21 @@ impl Candidate {
 /// categories, tags and authors, and feeds of comments last.
 pub fn discover(body: &[u8], content_type: Option<&str>, base: &Url) -> Vec<Candidate> {
     let html = decode(body, content_type).text;
-    let found: RefCell<Vec<Candidate>> = RefCell::default();
-    let base = RefCell::new(base.clone());
-    let based = Cell::new(false);
-    let settings = RewriteStrSettings::new()
-        .with_strict(false)
-        .append_element_content_handler(element!("base[href]", |element| {
-            let href = element.get_attribute("href").unwrap_or_default();
-            let joined = base.borrow().join(decode_references(&href).trim());
-            if let (false, Ok(url)) = (based.replace(true), joined) {
-                base.replace(url);
-            }
-            Ok(())
-        }))
-        .append_element_content_handler(element!("link[href][type]", |link| {
-            let attribute = |name| {
-                link.get_attribute(name)
-                    .map(|value| decode_references(&value).into_owned())
-            };
-            let rel = attribute("rel").unwrap_or_default();
-            let is_feed = rel
-                .split_ascii_whitespace()
-                .any(|token| token.eq_ignore_ascii_case("alternate") || token.eq_ignore_ascii_case("feed"));
-            let kind = attribute("type")
-                .and_then(|kind| kind_of(&kind))
-                .filter(|_| is_feed);
-            let url = attribute("href").and_then(|href| base.borrow().join(href.trim()).ok());
-            if let (Some(kind), Some(url)) = (kind, url)
-                && matches!(url.scheme(), "http" | "https")
-                && found.borrow().len() < MOST
-                && !found.borrow().iter().any(|known| known.url == url)
-            {
-                let title = attribute("title").and_then(|title| plain_title(&title, false));
-                found.borrow_mut().push(Candidate { url, title, kind });
-            }
-            Ok(())
-        }));
-    // On an error, what was found before it is what there is.
-    let _ = rewrite_str(&html, settings);
-    let mut found = found.into_inner();
+    let mut found: Vec<Candidate> = Vec::new();
+    page::elements(&html, base, "link[href][type]", |link, base| {
+        let kind = attribute(link, "type")
+            .and_then(|kind| kind_of(&kind))
+            .filter(|_| has_rel(link, &["alternate", "feed"]));
+        let url = attribute(link, "href").and_then(|href| base.join(&href));
+        if let (Some(kind), Some(url)) = (kind, url)
+            && matches!(url.scheme(), "http" | "https")
+            && found.len() < MOST
+            && !found.iter().any(|known| known.url == url)
+        {
+            let title = attribute(link, "title").and_then(|title| plain_title(&title, false));
+            found.push(Candidate { url, title, kind });
+        }
+    });
     found.sort_by_key(|candidate| {
         let title = candidate.title.as_deref();
         if is_of_comments(&candidate.url, title) {

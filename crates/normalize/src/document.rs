@@ -389,6 +389,18 @@ mod tests {
     }
 
     #[test]
+    fn an_address_escaped_once_too_often_is_mended() {
+        for link in [
+            "<link>https://b.example/?a=1&amp;amp;b=2</link>",
+            "<link><![CDATA[https://b.example/?a=1&amp;b=2]]></link>",
+        ] {
+            let document = read_bytes(rss(link).as_bytes()).unwrap();
+            let link = document.entries[0].link.as_deref();
+            assert_eq!(link, Some("https://b.example/?a=1&b=2"));
+        }
+    }
+
+    #[test]
     fn dates_in_the_future_are_told_of() {
         let mut document =
             read_bytes(rss("<pubDate>Mon, 05 Oct 2026 09:00:00 GMT</pubDate>").as_bytes()).unwrap();

@@ -2,6 +2,7 @@
 //!
 //! The feed's own markup never leaves this crate: it is kept in private fields until the sanitiser has seen it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use chrono::{DateTime, Utc};
@@ -54,7 +55,7 @@ pub struct RawEntry {
 }
 
 /// Plain text as markup, markup as it is.
-fn to_html(raw: &Raw) -> std::borrow::Cow<'_, str> {
+fn to_html(raw: &Raw) -> Cow<'_, str> {
     match raw {
         Raw::Html(html) => html.into(),
         Raw::Plain(text) => plain_to_html(text).into(),
@@ -353,12 +354,15 @@ fn distinct(texts: impl Iterator<Item = String>, most: usize) -> Vec<String> {
     found
 }
 
-/// An absolute http or https address.
+/// An absolute http or https address. No address has `&amp;` in it that was not escaped once too often.
 pub(crate) fn web_address(href: &str, base: Option<&Url>) -> Option<Url> {
-    let href = href.trim();
+    let mut href = Cow::Borrowed(href.trim());
+    if href.contains("&amp;") {
+        href = Cow::Owned(href.replace("&amp;", "&"));
+    }
     let url = match base {
-        Some(base) => base.join(href),
-        None => Url::parse(href),
+        Some(base) => base.join(&href),
+        None => Url::parse(&href),
     };
     url.ok()
         .filter(|url| !href.is_empty() && matches!(url.scheme(), "http" | "https") && url.has_host())

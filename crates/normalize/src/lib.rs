@@ -32,6 +32,7 @@ mod hashtag;
 mod identity;
 mod json_feed;
 mod library;
+mod page;
 mod parse;
 mod post;
 pub mod problem;

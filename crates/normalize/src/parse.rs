@@ -175,6 +175,55 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_twice_or_once_too_often_is_read_the_same_by_both_readers() {
+        let rss = |fields: &str| {
+            only_entry(&format!(
+                "<rss version=\"2.0\"><channel><item>{fields}</item></channel></rss>"
+            ))
+        };
+        let twice = rss("<title>One</title><title>Two</title><link>https://blog.example/1</link>");
+        assert_eq!(twice.title.unwrap().as_str(), "One");
+        let dates =
+            rss("<title>t</title><pubDate>Mon, 05 Oct 2026 09:00:00 GMT</pubDate><pubDate>soon</pubDate>");
+        assert!(matches!(dates.published, Some(FeedDate::At { .. })));
+        for quote in ['"', '\''] {
+            let entry = rss(&format!("<guid isPermaLink={quote}true{quote}>1</guid>"));
+            assert_eq!(entry.links[0].href, "https://blog.example/1");
+        }
+    }
+
+    #[test]
+    fn a_broken_name_of_a_field_takes_no_other_field_with_it() {
+        let entry = only_entry(
+            "<feed xmlns='http://www.w3.org/2005/Atom'><entry><titleOne</title><link href='https://blog.example/1'/>\
+             <id>1</id></entry></feed>",
+        );
+        assert_eq!((entry.id.as_str(), entry.links.len()), ("1", 1));
+    }
+
+    #[test]
+    fn a_feed_in_an_envelope_or_within_a_page_is_found() {
+        let feed = "<rss version='2.0'><channel><item><title>One</title></item></channel></rss>";
+        for around in [
+            ["<s:Envelope xmlns:s='urn:s'><s:Body>", "</s:Body></s:Envelope>"],
+            [
+                "<!doctype html><html><head><script>1</script></head><body>",
+                "</body></html>",
+            ],
+        ] {
+            let entry = only_entry(&around.join(feed));
+            assert_eq!(entry.title.unwrap().as_str(), "One");
+        }
+        for page in [
+            "<html><body><channel><item>x</item></channel></body></html>",
+            "<html><body>an <rss version='2.0'> without posts</body></html>",
+        ] {
+            let error = parse(page, None, chrono_tz::Europe::London).unwrap_err();
+            assert!(error.to_string().contains("web page"), "{page}: {error}");
+        }
+    }
+
+    #[test]
     fn a_root_is_what_it_is_called_whatever_its_namespace() {
         for (open, close) in [
             (

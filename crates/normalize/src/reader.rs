@@ -307,10 +307,27 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
                 }
                 self.pop_to(open);
             }
+            // `<titleOne</title>`: a field whose name is broken ends with it.
+            None if self.is_in_unknown_field()
+                && FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field)) =>
+            {
+                self.tokens.note(Flaw::Mismatched, at);
+                self.pop(false);
+            }
             None if VOID.iter().any(|void| name.eq_ignore_ascii_case(void)) => {}
             None if self.root_closed => self.tokens.note(Flaw::TextAfter, at),
             None => self.tokens.note(Flaw::Mismatched, at),
         }
+    }
+
+    /// Whether the innermost open element is a field of an entry that no feed knows.
+    fn is_in_unknown_field(&self) -> bool {
+        let [.., around, inner] = &self.stack[..] else {
+            return false;
+        };
+        let element = &inner.element;
+        let known = || FIELDS.iter().chain(&ONLY_TEXT).any(|field| element.is(field));
+        around.is_entry && element.vocabulary == Vocabulary::Feed && !known()
     }
 
     fn pop_to(&mut self, length: usize) {

@@ -59,7 +59,9 @@ pub(crate) fn find_root(text: &str) -> Result<Root, ReadError> {
         } else {
             let name = name_at(&rest[1..]);
             match local(name).to_ascii_lowercase().as_str() {
-                root @ ("rss" | "rdf" | "feed" | "channel" | "entry" | "item") => {
+                root @ ("rss" | "rdf" | "feed" | "channel" | "entry" | "item")
+                    if !html || opens_in_page(rest) =>
+                {
                     let end = tag_end(text, start);
                     return Ok(Root {
                         start,
@@ -68,15 +70,13 @@ pub(crate) fn find_root(text: &str) -> Result<Root, ReadError> {
                         junk_before,
                     });
                 }
-                "html" | "head" | "body" => html = true,
-                "opml" => return Err(ReadError::NotAFeed { what: Found::Opml }),
+                // A SOAP envelope has a body too.
+                "html" | "head" | "body" if !name.contains(':') => html = true,
+                "opml" if !html => return Err(ReadError::NotAFeed { what: Found::Opml }),
                 "" => {}
                 _ => {
                     first_element.get_or_insert(name);
                 }
-            }
-            if html {
-                break;
             }
             junk_before = true;
             start + 1 + name.len()
@@ -90,6 +90,20 @@ pub(crate) fn find_root(text: &str) -> Result<Root, ReadError> {
         None => Found::Text,
     };
     Err(ReadError::NotAFeed { what })
+}
+
+/// Whether what stands in a page is the root of a feed beyond doubt.
+fn opens_in_page(rest: &str) -> bool {
+    const LONGEST: usize = 1_000;
+    if !rest.starts_with("<rss") && !rest.starts_with("<feed") {
+        return false;
+    }
+    let tag: String = rest.chars().take(LONGEST).take_while(|&c| c != '>').collect();
+    match name_at(&tag[1..]) {
+        "rss" => attribute(&tag, "version").is_some() && rest.contains("<item"),
+        "feed" => attribute(&tag, "xmlns") == Some(ATOM) && rest.contains("<entry"),
+        _ => false,
+    }
 }
 
 /// What a page without `<html>` may begin with.
@@ -270,6 +284,20 @@ fn is_leaf(name: &str, format: Format, in_item: bool) -> bool {
         }
 }
 
+/// Fields that stand once in an entry; of two the library takes the last, whatever it is.
+const SINGLE: [&str; 10] = [
+    "title",
+    "description",
+    "content:encoded",
+    "content",
+    "summary",
+    "guid",
+    "id",
+    "pubDate",
+    "published",
+    "updated",
+];
+
 /// Leaves that name people.
 const PEOPLE: [&str; 6] = [
     "author",
@@ -308,6 +336,8 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
     let mut open: Vec<&str> = vec![name];
     // Where the text of the open leaf begins.
     let mut leaf = None;
+    // Which of the single fields the open entry has had, a bit each.
+    let mut had = 0_u16;
     let mut entries = 0;
     let mut at = root.start + plain_tag(&text[root.start..])?;
     loop {
@@ -355,14 +385,24 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                         _ => !tag.contains('='),
                     };
                 // A relative permalink, of which the library keeps no attribute.
-                let relative =
-                    name == "guid" && tag.contains("=\"true") && !rest[length..].starts_with("http");
+                let stated = tag.contains("=\"true") || tag.contains("='true");
+                let relative = name == "guid" && stated && !rest[length..].starts_with("http");
                 let refused = ["xml:", "xmlns", "xhtml"];
                 let is_refused = tag.contains('=') && refused.iter().any(|refused| tag.contains(refused));
                 if relative || is_refused || picture || !links {
                     return None;
                 }
-                entries += usize::from(matches!(name, "item" | "entry"));
+                if matches!(name, "item" | "entry") {
+                    entries += 1;
+                    had = 0;
+                } else if let Some(field) = SINGLE.iter().position(|single| *single == name)
+                    && matches!(open.last(), Some(&("item" | "entry")))
+                {
+                    if had & (1 << field) != 0 {
+                        return None;
+                    }
+                    had |= 1 << field;
+                }
                 at += length;
                 if !tag.ends_with("/>") {
                     open.push(name);

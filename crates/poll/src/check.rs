@@ -1,15 +1,18 @@
 //! What the Voice makes of a blog or a feed, with nothing stored: the answer to "what would readers see?".
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use fetch::{FetchOutcome, Fetcher, Hop};
 use model::{EntryDraft, Validators};
-use normalize::problem::{Kind, NOT_A_FEED, UNREACHABLE};
-use normalize::{Candidate, Document, Format, Problem, Source, Tagger};
+use normalize::problem::{Kind, NOT_A_FEED, UNREACHABLE, UNREADABLE};
+use normalize::{Candidate, Document, Format, Problem, ReadError, Source, Tagger};
 use serde::Serialize;
 use url::Url;
+
+use crate::reading::off_the_network;
 
 /// How many of the feeds that a page names are tried.
 const MOST_TRIED: usize = 5;
@@ -88,18 +91,13 @@ impl CheckReport {
         }
     }
 
-    fn read(&mut self, mut document: Document, tagger: &Tagger, now: DateTime<Utc>) {
-        document.note_future_dates(now);
+    fn read(&mut self, (document, entries): (Document, Vec<EntryDraft>)) {
         self.format = Some(document.format);
         self.title = document.title;
         self.site = document.site.map(Into::into);
         self.language = document.language;
         self.problems.extend(document.problems);
-        self.entries = document
-            .entries
-            .iter()
-            .map(|entry| entry.finish(tagger))
-            .collect();
+        self.entries = entries;
     }
 
     fn error(&mut self, kind: &Kind, message: String) {
@@ -115,7 +113,7 @@ pub async fn check(
     source: CheckSource,
     base: Option<&Url>,
     fetcher: &Fetcher,
-    tagger: &Tagger,
+    tagger: &Arc<Tagger>,
     zone: Tz,
     now: DateTime<Utc>,
 ) -> CheckReport {
@@ -129,7 +127,7 @@ pub async fn check(
     match source {
         CheckSource::Address(url) => checking.address(&mut report, &url).await,
         CheckSource::File(path) => match std::fs::read(&path) {
-            Ok(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
+            Ok(bytes) => checking.page(&mut report, Page::handed_in(bytes, base)).await,
             Err(error) => {
                 let name = path.display();
                 report.error(
@@ -142,14 +140,14 @@ pub async fn check(
                 );
             }
         },
-        CheckSource::Bytes(bytes) => checking.bytes(&mut report, &bytes, None, base).await,
+        CheckSource::Bytes(bytes) => checking.page(&mut report, Page::handed_in(bytes, base)).await,
     }
     report
 }
 
 struct Checking<'a> {
     fetcher: &'a Fetcher,
-    tagger: &'a Tagger,
+    tagger: &'a Arc<Tagger>,
     zone: Tz,
     now: DateTime<Utc>,
 }
@@ -164,11 +162,11 @@ impl Checking<'_> {
         }
         match self.fetch(report, url).await {
             Ok(page) => {
-                report.url = Some(page.url.to_string());
-                self.bytes(report, &page.bytes, page.content_type.as_deref(), Some(&page.url))
-                    .await;
-                if !report.is_feed() && report.candidates.is_empty() {
-                    self.usual_places(report, &page.url).await;
+                report.url = page.url.as_ref().map(Url::to_string);
+                let at = page.url.clone();
+                self.page(report, page).await;
+                if let Some(at) = at.filter(|_| !report.is_feed() && report.candidates.is_empty()) {
+                    self.usual_places(report, &at).await;
                 }
             }
             Err(message) => report.error(&UNREACHABLE, message),
@@ -176,19 +174,12 @@ impl Checking<'_> {
     }
 
     /// Reads a document; if it is a web page, the best feed that it names is read instead: the first that is one.
-    async fn bytes(
-        &self,
-        report: &mut CheckReport,
-        bytes: &[u8],
-        content_type: Option<&str>,
-        base: Option<&Url>,
-    ) {
-        let error = match self.read(bytes, content_type, base) {
-            Ok(document) => return report.read(document, self.tagger, self.now),
-            Err(error) => error,
+    async fn page(&self, report: &mut CheckReport, page: Page) {
+        let (error, found) = match self.read(page).await {
+            Ok(read) => return report.read(read),
+            Err(Unread::NotAFeed(error, named)) => (error, named),
+            Err(Unread::Reader(message)) => return report.error(&UNREADABLE, message),
         };
-        let nowhere = Url::parse("about:blank").expect("it is an address");
-        let found = normalize::discover(bytes, content_type, base.unwrap_or(&nowhere));
         report.candidates = found
             .into_iter()
             .map(|candidate| CheckedCandidate {
@@ -228,11 +219,13 @@ impl Checking<'_> {
 
     async fn feed(&self, report: &mut CheckReport, url: &Url) -> Result<(), String> {
         let page = self.fetch(report, url).await?;
-        let document = self
-            .read(&page.bytes, page.content_type.as_deref(), Some(&page.url))
-            .map_err(|error| error.to_string())?;
-        report.url = Some(page.url.to_string());
-        report.read(document, self.tagger, self.now);
+        let at = page.url.as_ref().map(Url::to_string);
+        let read = self.read(page).await.map_err(|unread| match unread {
+            Unread::NotAFeed(error, _) => error.to_string(),
+            Unread::Reader(message) => message,
+        })?;
+        report.url = at;
+        report.read(read);
         Ok(())
     }
 
@@ -241,7 +234,7 @@ impl Checking<'_> {
         report.hops.extend(fetch.hops);
         match fetch.outcome {
             FetchOutcome::Modified(body) => Ok(Page {
-                url: fetch.final_url,
+                url: Some(fetch.final_url),
                 bytes: body.bytes,
                 content_type: body.content_type,
             }),
@@ -252,23 +245,54 @@ impl Checking<'_> {
         }
     }
 
-    fn read(
-        &self,
-        body: &[u8],
-        content_type: Option<&str>,
-        url: Option<&Url>,
-    ) -> Result<Document, normalize::ReadError> {
-        normalize::read(&Source {
-            body,
-            content_type,
-            url,
-            timezone: self.zone,
-        })
+    /// Reads a document and all its entries, or what feeds it names.
+    async fn read(&self, page: Page) -> Result<(Document, Vec<EntryDraft>), Unread> {
+        let (tagger, zone, now) = (Arc::clone(self.tagger), self.zone, self.now);
+        let read = off_the_network(move || {
+            let content_type = page.content_type.as_deref();
+            let source = Source {
+                body: &page.bytes,
+                content_type,
+                url: page.url.as_ref(),
+                timezone: zone,
+            };
+            let mut document = normalize::read(&source).map_err(|error| {
+                let nowhere = Url::parse("about:blank").expect("it is an address");
+                let url = page.url.as_ref().unwrap_or(&nowhere);
+                Unread::NotAFeed(error, normalize::discover(&page.bytes, content_type, url))
+            })?;
+            document.note_future_dates(now);
+            let entries = document
+                .entries
+                .iter()
+                .map(|entry| entry.finish(&tagger))
+                .collect();
+            Ok((document, entries))
+        });
+        read.await.unwrap_or_else(|message| Err(Unread::Reader(message)))
     }
 }
 
+/// Why a document could not be read.
+enum Unread {
+    /// It is no feed; with the feeds that it names.
+    NotAFeed(ReadError, Vec<Candidate>),
+    /// Our reader gave up, in words.
+    Reader(String),
+}
+
 struct Page {
-    url: Url,
+    url: Option<Url>,
     bytes: bytes::Bytes,
     content_type: Option<String>,
+}
+
+impl Page {
+    fn handed_in(bytes: Vec<u8>, base: Option<&Url>) -> Self {
+        Self {
+            url: base.cloned(),
+            bytes: bytes.into(),
+            content_type: None,
+        }
+    }
 }

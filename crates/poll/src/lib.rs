@@ -23,6 +23,7 @@ mod month;
 mod moves;
 mod network;
 mod poller;
+mod reading;
 mod retag;
 mod round;
 mod schedule;

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use fetch::FetchOutcome;
 use model::{Validators, normal_feed_address};
+use normalize::Tagger;
 use tokio::sync::{OnceCell, Semaphore, watch};
 use url::Url;
 
@@ -18,6 +20,7 @@ use crate::PollError;
 use crate::check::{CheckReport, CheckSource, check};
 use crate::network::Network;
 use crate::poller::{Poller, Selection};
+use crate::reading::off_the_network;
 use crate::round::PollSummary;
 
 /// Looks at once.
@@ -147,21 +150,20 @@ impl Looker {
         Ok(summary)
     }
 
-    /// Waits for a turn and does it, on a thread where reading a large feed holds up nobody. What is begun is done to
-    /// its end, also when whoever asked has left: somebody else may be waiting for it.
-    async fn in_turn<T, F>(&self, look: impl FnOnce(Url) -> F + Send + 'static, url: Url) -> Result<T, Busy>
+    /// Waits for a turn and does it. What is begun is done to its end, also when whoever asked has left: somebody else
+    /// may be waiting for it.
+    async fn in_turn<T, F>(&self, look: impl FnOnce(Url) -> F, url: Url) -> Result<T, Busy>
     where
-        F: Future<Output = T>,
+        F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Busy)?;
-        let runtime = tokio::runtime::Handle::current();
-        let looking = tokio::task::spawn_blocking(move || {
+        let look = look(url);
+        let looking = tokio::spawn(async move {
             let _kept = (place, turn);
-            runtime.block_on(look(url))
+            look.await
         });
-        // A parser that panics has nothing to say; what it read is to blame, and it is asked no more for now.
         looking.await.map_err(|_| Busy)
     }
 
@@ -226,17 +228,21 @@ async fn looked_at(poller: Arc<Poller>, url: Url) -> Arc<CheckReport> {
 
 async fn proof_at(poller: Arc<Poller>, feed: Url, wanted: Wanted) -> Result<Option<Proof>, LookError> {
     let looking = async {
-        let (document, url) = read_feed(&poller, &feed).await?;
-        // Whoever comments writes into a feed of comments.
-        let by_the_blogger = !normalize::is_of_comments(&url, document.title.as_deref());
-        let says = |entry: &normalize::RawEntry| entry.finish(poller.tagger()).text.contains(&wanted.word);
-        if by_the_blogger && document.entries.iter().any(says) {
-            return Ok(Some(Proof::Post));
-        }
-        let mut front = url.clone();
+        let page = get(&poller, &feed).await.map_err(LookError::Unread)?;
+        let mut front = page.2.clone();
         front.set_path("/");
         front.set_query(None);
-        let mut pages: Vec<Url> = document.site.into_iter().collect();
+        let (zone, tagger, word) = (
+            poller.site.timezone,
+            Arc::clone(poller.tagger()),
+            wanted.word.clone(),
+        );
+        let read = off_the_network(move || word_in_posts(page, &word, zone, &tagger));
+        let (in_a_post, site) = read.await.and_then(|read| read).map_err(LookError::Unread)?;
+        if in_a_post {
+            return Ok(Some(Proof::Post));
+        }
+        let mut pages: Vec<Url> = site.into_iter().collect();
         if !pages.contains(&front) {
             pages.push(front);
         }
@@ -262,19 +268,30 @@ async fn proof_at(poller: Arc<Poller>, feed: Url, wanted: Wanted) -> Result<Opti
     })
 }
 
-async fn read_feed(poller: &Poller, feed: &Url) -> Result<(normalize::Document, Url), LookError> {
-    let (body, content_type, url) = get(poller, feed).await.map_err(LookError::Unread)?;
+/// Whether a post of a feed by the blogger says `word`; and the feed's site.
+fn word_in_posts(
+    (body, content_type, url): Page,
+    word: &str,
+    timezone: Tz,
+    tagger: &Tagger,
+) -> Result<(bool, Option<Url>), String> {
     let source = normalize::Source {
         body: &body,
         content_type: content_type.as_deref(),
         url: Some(&url),
-        timezone: poller.site.timezone,
+        timezone,
     };
-    let document = normalize::read(&source).map_err(|error| LookError::Unread(error.to_string()))?;
-    Ok((document, url))
+    let document = normalize::read(&source).map_err(|error| error.to_string())?;
+    // Whoever comments writes into a feed of comments.
+    let by_the_blogger = !normalize::is_of_comments(&url, document.title.as_deref());
+    let says = |entry: &normalize::RawEntry| entry.finish(tagger).text.contains(word);
+    Ok((by_the_blogger && document.entries.iter().any(says), document.site))
 }
 
-async fn get(poller: &Poller, url: &Url) -> Result<(bytes::Bytes, Option<String>, Url), String> {
+/// Bytes, their media type and where they lie.
+type Page = (bytes::Bytes, Option<String>, Url);
+
+async fn get(poller: &Poller, url: &Url) -> Result<Page, String> {
     let fetch = poller
         .fetcher()
         .fetch(url, &Validators::default(), poller.now())

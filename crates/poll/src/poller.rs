@@ -16,12 +16,10 @@ use crate::changes::{Changes, changes};
 use crate::deletions::{Missing, missing};
 use crate::hints::Hints;
 use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
+use crate::reading::off_the_network;
 use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
 use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
-
-/// How long one feed may keep a reader busy. A large one takes a second.
-const TIME_TO_READ: Duration = Duration::from_mins(1);
 
 /// Which feeds to poll.
 #[derive(Debug, Clone, Copy)]
@@ -226,22 +224,13 @@ impl Poller {
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
         let (site, tagger) = (Arc::clone(&self.site), Arc::clone(self.tagger()));
-        let reading = tokio::task::spawn_blocking(move || {
+        // A reading that takes too long keeps its turn until it ends, and the poll ends without it.
+        let reading = off_the_network(move || {
             let read = read(&owned, &known, &body, &url, &site, &tagger, now);
             drop(turn);
             read
         });
-        // What has begun cannot be stopped. It keeps its turn until it ends, and the poll ends without it.
-        let mut read = match tokio::time::timeout(TIME_TO_READ, reading).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(_)) => Err(Unread::because(
-                "the feed made our reader stop; we have kept what we had of it",
-            )),
-            Err(_) => Err(Unread::because(format!(
-                "the feed was not read within {} seconds; keep the last 20 to 50 posts in it",
-                TIME_TO_READ.as_secs()
-            ))),
-        }?;
+        let mut read = reading.await.map_err(Unread::because)??;
         if !read.changes.new.is_empty() {
             let mut dates: Vec<DateTime<Utc>> = read.changes.dates().collect();
             if is_known {

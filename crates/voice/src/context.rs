@@ -92,7 +92,8 @@ pub(crate) fn demo_settings(config: &str) -> Result<Settings, registry::Registry
     registry::parse("the demonstration's config", config, &overrides())
 }
 
-fn warn(settings: &Settings) {
+/// Says what of the settings is worth a warning.
+pub(crate) fn warn(settings: &Settings) {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

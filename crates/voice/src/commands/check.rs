@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use export::EntryJson;
 use model::{Clock, SystemClock};
@@ -20,7 +21,7 @@ const SHOWN_ENTRIES: usize = 10;
 pub(crate) async fn run(options: &Options, arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let settings = context::settings_or_defaults(options)?;
     let fetcher = context::fetcher(&settings)?;
-    let tagger = Tagger::new(&settings.site.topics);
+    let tagger = Arc::new(Tagger::new(&settings.site.topics));
     let paint = Paint {
         // https://no-color.org
         coloured: std::io::stdout().is_terminal()

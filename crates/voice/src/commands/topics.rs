@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use model::{EvidencePlace, Topic};
+use model::{EvidencePlace, Topic, first_words};
 use normalize::{LabelledPost, ReadPost, Tagger, Verdict, Weighed};
 use serde_json::json;
 
@@ -20,12 +20,16 @@ const NEARLY: f64 = 0.5;
 const SHOWN_WORDS: usize = 8;
 
 pub(crate) async fn run(options: &Options, command: &TopicsCommand) -> anyhow::Result<ExitCode> {
-    let site = context::settings_or_defaults(options)?.site;
+    let settings = context::settings_or_defaults(options)?;
+    let site = &settings.site;
     match command {
-        TopicsCommand::List => list(options, &site.topics)?,
+        TopicsCommand::List => {
+            context::warn(&settings);
+            list(options, &site.topics)?;
+        }
         TopicsCommand::Explain { file, all } => explain(options, &site.topics, file, *all)?,
         TopicsCommand::Evaluate { file } => evaluate(options, &site.topics, file)?,
-        TopicsCommand::Replay => replay(options, &site).await?,
+        TopicsCommand::Replay => replay(options, site).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -118,10 +122,9 @@ fn json_lines(name: &str, text: &str) -> anyhow::Result<Vec<LabelledPost>> {
 }
 
 fn in_words(text: &mut String, post: &ReadPost, weighed: &[Weighed], all: bool) {
-    let title = if post.title.is_empty() {
-        "(no title)"
-    } else {
-        &post.title
+    let title = match first_words(&post.title, 30) {
+        title if title.is_empty() => "(no title)".to_owned(),
+        title => title,
     };
     let _ = writeln!(text, "{title}, {} words", post.words);
     if post.text.len() > Tagger::LONGEST {
