@@ -209,6 +209,10 @@ CREATE FUNCTION entries_fts_write() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     found TSVECTOR;
 BEGIN
+    -- Whoever added the entry may have given its words, too.
+    IF TG_OP = 'INSERT' AND EXISTS (SELECT 1 FROM entries_fts f WHERE f.entry_id = NEW.id) THEN
+        RETURN NULL;
+    END IF;
     BEGIN
         found := voice_words(NEW.title, NEW.text);
     EXCEPTION WHEN program_limit_exceeded THEN
