@@ -11,7 +11,7 @@ use axum::http::header::{
     CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{Method, Request, Response, Uri};
+use axum::http::{Method, Request, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -307,6 +307,10 @@ async fn harmless(
     const WITHOUT_PICTURES: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
                                     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     let mut response = next.run(request).await;
+    // Whoever has the document has these with it (RFC 9110 section 15.4.5).
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return response;
+    }
     let site = state.site();
     let policy = match site.pictures {
         Pictures::Origin => WITH_PICTURES,
