@@ -105,9 +105,15 @@ impl Voice {
 
     /// Starts `voice serve` (with options) or `voice demo` on a free port and waits until it says where it is.
     pub(crate) fn start(&self, command: &str) -> Server {
+        self.start_with(command, &[])
+    }
+
+    /// As [`Self::start`], with this in the environment.
+    pub(crate) fn start_with(&self, command: &str, environment: &[(&str, &str)]) -> Server {
         let mut child = self
             .command(&command.split(' ').collect::<Vec<_>>())
             .env("VOICE_SERVER_LISTEN", "127.0.0.1:0")
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -309,4 +315,27 @@ pub(crate) fn shared() -> Option<PathBuf> {
     let named = option_env!("VOICE_TEST_SHARED").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     named.or(Some(beside)).filter(|path| path.join("blogs").is_dir())
+}
+
+/// What npm put beside the program. `scripts/test` says how; without it a test is skipped, but never in CI.
+pub(crate) fn checker(path: &str) -> Option<PathBuf> {
+    let target = PathBuf::from(env!("CARGO_BIN_EXE_voice"));
+    let file = target
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("npm/node_modules")
+        .join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "CI has no {path}; scripts/test installs it"
+    );
+    eprintln!(
+        "skipped: there is no {}; scripts/test says how to get it",
+        file.display()
+    );
+    None
 }
