@@ -393,7 +393,7 @@ fn reports_reasons_and_everything_behind_the_scenes() {
     mo.sends(LOOK, &[("token", "guessed")], "This is nobody’s token");
     mo.sends(LOOK, &[("token", TOKEN)], "Behind the scenes");
     mo.opens("/admin/feeds?state=pending", "Members");
-    mo.opens("/admin/feeds", "mixed");
+    mo.opens("/admin/feeds", "Mixed");
     mo.opens("/admin/members/ann", "What its readers would see");
     let approve = |name: &str| format!("form[action='/admin/feeds/{name}'] button[value=approve]");
     mo.sends(&approve("ann"), &[], "is being polled now");
