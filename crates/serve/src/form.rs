@@ -8,13 +8,14 @@ use url::form_urlencoded;
 pub(crate) const LARGEST_BYTES: usize = 64 * 1024;
 
 /// The fields of a form, in the order in which they were sent, and the mistakes found in them.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Form {
     values: Vec<(String, String)>,
     mistakes: Vec<Mistake>,
 }
 
 /// What is wrong with one field.
+#[derive(Clone)]
 pub(crate) struct Mistake {
     /// The name of the field, which is its `id` in the page as well.
     pub(crate) field: String,
