@@ -89,6 +89,8 @@ impl Walk {
             assert!(Instant::now() < deadline, "{button} leads nowhere");
             std::thread::yield_now();
         }
+        // What asks for the focus gets it when the page is painted.
+        self.browser.evaluate(chromium::PAINTED);
         self.looks(words);
     }
 

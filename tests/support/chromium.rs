@@ -39,6 +39,10 @@ pub(crate) struct Finding {
     pub(crate) what: String,
 }
 
+/// Waits until the page was painted.
+pub(crate) const PAINTED: &str =
+    "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))";
+
 /// Runs axe, whose script was run in the page before, and gives what breaks a rule.
 pub(crate) const AXE: &str = "axe.run(document, {preload: false, resultTypes: ['violations'], rules: {'target-size': {enabled: true}}})\
      .then(found => found.violations.flatMap(rule => rule.nodes.map(node => rule.id + ': ' + node.html)))";
@@ -182,9 +186,7 @@ impl Chromium {
             assert!(Instant::now() < deadline, "{url} does not load");
             self.next();
         }
-        self.evaluate(
-            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))",
-        );
+        self.evaluate(PAINTED);
     }
 
     /// Runs a script of the test's in the page and answers its value.
