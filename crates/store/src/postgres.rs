@@ -103,13 +103,15 @@ const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
-const REWRITE_TABLES: [&str; 19] = [
+const REWRITE_TABLES: [&str; 21] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
+    "VACUUM (FULL) entry_counts",
     "VACUUM (FULL) entry_links",
     "VACUUM (FULL) topic_disputes",
     "VACUUM (FULL) reports",
+    "VACUUM (FULL) issue_members",
     "VACUUM (FULL) issue_revisions",
     "VACUUM (FULL) notices",
     "VACUUM (FULL) feed_troubles",
