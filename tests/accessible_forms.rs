@@ -1,5 +1,5 @@
-//! The pages that are for one person, in every state and with every error: joining, a member's own page, leaving, reports,
-//! and all of `/admin`. Each by axe, narrow and dark as wide and light, by its headings, and by the keyboard alone; a picture
+//! The pages that are for one person, with their errors: joining, a member's own page before it is proved, reports, and what
+//! moderators do at `/admin`. Each by axe, narrow and dark as wide and light, by its headings, and by the keyboard alone; a picture
 //! of each lies beside the built tests, for people to look at.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
@@ -264,11 +264,11 @@ fn join(walk: &mut Walk, blogs: &Blogosphere, name: &str) -> String {
 }
 
 #[test]
-fn joining_a_members_own_page_and_leaving() {
+fn joining_with_its_mistakes_and_the_proof_of_a_blog() {
     if !chromium::is_there() {
         return;
     }
-    let (blogs, voice, server) = voice();
+    let (blogs, _voice, server) = voice();
     let mut ann = Walk::start(&server);
     let home = blogs.url("/ann/");
 
@@ -294,93 +294,10 @@ fn joining_a_members_own_page_and_leaving() {
     let manage = link[link.find("/manage/").unwrap()..].to_owned();
     ann.opens(&manage, "It waits for a moderator");
     ann.sends("#proof button", &[], "does not say the word yet");
-    ann.sends(
-        "form:has([value=change]) button",
-        &[("name", "")],
-        "There is a problem",
-    );
-    ann.sends(
-        "form:has([value=change]) button",
-        &[("name", "Ann")],
-        "Your changes are saved",
-    );
-    ann.opens("/register", "Add your blog");
-    ann.sends(LOOK, &[("blog", &home)], "Is it yours?");
-    ann.sends("form:has([value=claim]) button", &[], "Keep this link");
-
-    assert!(voice.run(&["feeds", "approve", "ann-example"]).status.success());
-    server.wait_for("/entries.json", |entries| {
-        entries.json()["entries"].as_array().unwrap().len() >= 4
-    });
-    ann.opens(&manage, "shows how your blog fares");
-    let link = voice.json(&["feeds", "link", "ann-example", "--json"]);
-    let link = link["link"].as_str().unwrap();
-    let manage = link[link.find("/manage/").unwrap()..].to_owned();
-    ann.opens(&manage, "Your posts here");
-    ann.sends("form:has([value=look]) button", &[], "We looked");
-    ann.sends(
-        "form:has([value=email]) button",
-        &[("email", "nobody")],
-        "There is a problem",
-    );
-    ann.sends(
-        "form:has([value=move]) button",
-        &[("address", "no address")],
-        "There is a problem",
-    );
-    ann.sends(
-        "form:has([value=move]) button",
-        &[("address", &blogs.url("/ben/feed"))],
-        "This is what we would read from now on",
-    );
-    ann.opens(&manage, "Your posts here");
-    ann.sends(
-        "form:has([value=add]) button",
-        &[("further", &blogs.url("/nothing"))],
-        "We found no feed there",
-    );
-    ann.sends(
-        "form:has([value=add]) button",
-        &[("further", &blogs.url("/cat/feed"))],
-        "This is what would be added",
-    );
-    ann.sends("form:has([value=pause]) button", &[], "Your feed is paused");
-    ann.sends("form:has([value=resume]) button", &[], "We read your feed again");
-
-    let post = ann.text("document.querySelector('a[href*=\"/posts/\"]').getAttribute('href')");
-    ann.opens(&post, "Its topics, and why");
-    ann.sends("form:has([value=dispute]) button", &[], "There is a problem");
-    ann.sends(
-        "form:has([value=dispute]) button",
-        &[("topic", "skills"), ("reason", "It tells of a workshop")],
-        "a moderator will look at it",
-    );
-    ann.sends("form:has([value=hide]) button", &[], "There is a problem");
-    ann.sends(
-        "form:has([value=hide]) button",
-        &[("sure", "yes")],
-        "Your receipt",
-    );
-    ann.opens(&post, "You took it back");
-
-    ann.opens(&manage, "Your posts here");
-    ann.sends("form:has([value=leave]) button", &[], "This cannot be undone");
-    ann.sends("form:has([value=leave]) button", &[], "There is a problem");
-    ann.sends(
-        "form:has([value=leave]) button",
-        &[("sure", "yes")],
-        "You have left",
-    );
-    ann.opens(&manage, "This link opens nothing");
-    ann.opens("/register", "Add your blog");
-    ann.sends(LOOK, &[("blog", &home)], "stays away");
-    for letter in ["confirm", "unsubscribe"] {
-        ann.opens(&format!("/{letter}/{}", "a".repeat(64)), "");
-    }
 }
 
 #[test]
-fn reports_reasons_and_everything_behind_the_scenes() {
+fn reports_and_what_moderators_decide() {
     if !chromium::is_there() {
         return;
     }
@@ -458,43 +375,6 @@ fn reports_reasons_and_everything_behind_the_scenes() {
         "topics are as you said",
     );
     mo.opens("/admin/disputes", "Disputed topics");
-    mo.opens("/admin", "Behind the scenes");
-    let week =
-        mo.text("[...document.querySelectorAll('a[href^=\"/admin/digest/\"]')].pop().getAttribute('href')");
-    mo.opens(&week, "Your hand on");
-    mo.sends(
-        "button[value=save]",
-        &[("link-0", "no address")],
-        "There is a problem",
-    );
-    mo.sends(
-        "button[value=publish]",
-        &[("link-0", ""), ("introduction", "This week.")],
-        "It is published",
-    );
-    mo.opens(&format!("/admin/entries/{key}"), "Hide it for good");
-    mo.sends("button[value=hide]", &[], "There is a problem");
-    mo.sends(
-        "button[value=hide]",
-        &[("why", "It names my neighbour.")],
-        "Withdrawn",
-    );
-    mo.opens("/admin/audit", "Who did what");
-    mo.opens(&format!("/entries/{key}"), "withdrawn");
-
-    // What became of posts, in each way that these blogs know.
-    let why = |name: &str| format!("/why?url={}", blogs.url(&format!("/{name}")));
-    for (name, words) in [
-        ("ann/councillors", ""),
-        ("cat/councillors", ""),
-        ("cat/never", ""),
-        ("ben/councillors", ""),
-        ("elsewhere", ""),
-    ] {
-        mo.opens(&why(name), words);
-    }
-    mo.opens("/why?url=two+words", "There is a problem");
-    mo.opens("/privacy", "Your rights");
 }
 
 /// By plain http and under a name, as on a network of one's own, browsers say less of where a form comes from.
