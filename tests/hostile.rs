@@ -282,7 +282,7 @@ impl Stage {
         };
         // Our own stylesheet lies at the public address, where nothing answers here.
         let mut body = reply.body.clone();
-        if let Some(start) = body.find("<?xml-stylesheet") {
+        if let Some(start) = body.find("<?xml-stylesheet").filter(|_| shown.contains("xml")) {
             let end = start + body[start..].find("?>").unwrap();
             assert!(body[start..end].contains("/feed-"), "{path}");
             body.replace_range(start..end + 2, "");
