@@ -255,11 +255,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        Self {
+        let stage = Self {
             server: Blogosphere::start(),
             paths: BTreeSet::new(),
             pieces: BTreeSet::new(),
-        }
+        };
+        stage.lay_out("/stage.css", "text/css", String::new());
+        stage
     }
 
     fn page(&mut self, path: &str, reply: &Reply) {
@@ -280,12 +282,16 @@ impl Stage {
             kind if kind.contains("xml") || kind.contains("opml") => "text/xml; charset=utf-8",
             _ => kind,
         };
-        // Our own stylesheet lies at the public address, where nothing answers here.
+        // Our own stylesheet lies at the public address, where nothing answers here. Without any, the browser would
+        // draw a tree of all elements, which takes it minutes.
         let mut body = reply.body.clone();
         if let Some(start) = body.find("<?xml-stylesheet").filter(|_| shown.contains("xml")) {
             let end = start + body[start..].find("?>").unwrap();
             assert!(body[start..end].contains("/feed-"), "{path}");
-            body.replace_range(start..end + 2, "");
+            body.replace_range(
+                start..end,
+                "<?xml-stylesheet type=\"text/css\" href=\"/stage.css\"",
+            );
         }
         self.lay_out(path, shown, body);
         self.paths.insert(path.to_owned());
