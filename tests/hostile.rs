@@ -255,13 +255,11 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let stage = Self {
+        Self {
             server: Blogosphere::start(),
             paths: BTreeSet::new(),
             pieces: BTreeSet::new(),
-        };
-        stage.lay_out("/stage.css", "text/css", String::new());
-        stage
+        }
     }
 
     fn page(&mut self, path: &str, reply: &Reply) {
@@ -282,18 +280,7 @@ impl Stage {
             kind if kind.contains("xml") || kind.contains("opml") => "text/xml; charset=utf-8",
             _ => kind,
         };
-        // Our own stylesheet lies at the public address, where nothing answers here. Without any, the browser would
-        // draw a tree of all elements, which takes it minutes.
-        let mut body = reply.body.clone();
-        if let Some(start) = body.find("<?xml-stylesheet").filter(|_| shown.contains("xml")) {
-            let end = start + body[start..].find("?>").unwrap();
-            assert!(body[start..end].contains("/feed-"), "{path}");
-            body.replace_range(
-                start..end,
-                "<?xml-stylesheet type=\"text/css\" href=\"/stage.css\"",
-            );
-        }
-        self.lay_out(path, shown, body);
+        self.lay_out(path, shown, reply.body.clone());
         self.paths.insert(path.to_owned());
     }
 
@@ -593,7 +580,9 @@ fn nothing_of_a_hostile_feed_runs_in_what_we_give_out() {
 
     assert!(stage.paths.len() > payloads.len() + members.len() + OURS.len());
     assert!(stage.pieces.len() > OURS.len(), "{} pieces", stage.pieces.len());
-    let told = stage.inspect(&mut Chromium::start(), PIECES_OF_A_DOCUMENT);
+    let mut told = stage.inspect(&mut Chromium::start(), PIECES_OF_A_DOCUMENT);
+    // Our feeds name a stylesheet of ours at the public address, where nothing answers here.
+    told.retain(|told| !told.contains(" asks http://127.0.0.1:0/feed-"));
     let shown: Vec<&str> = told
         .iter()
         .map(|told| &told[..told.floor_char_boundary(2_000)])
