@@ -133,6 +133,59 @@ CREATE TABLE entry_labels (
     PRIMARY KEY (kind, label, river_at, entry_id)
 );
 
+-- How many entries readers see, so that no page counts them. The triggers keep it in step with what is counted.
+CREATE TABLE entry_counts (
+    kind    TEXT COLLATE "C" NOT NULL CHECK (kind IN ('member', 'topic', 'hashtag')),
+    label   TEXT COLLATE "C" NOT NULL,  -- a topic's slug, a hashtag, a member's number
+    month   BIGINT NOT NULL,            -- of topics alone: when they were released (UTC), like 202611; undated: 0
+    entries BIGINT NOT NULL,
+    PRIMARY KEY (kind, label, month)
+);
+CREATE FUNCTION voice_month(kind TEXT, river_at BIGINT) RETURNS BIGINT LANGUAGE SQL IMMUTABLE PARALLEL SAFE AS
+$$ SELECT CASE WHEN kind = 'topic' AND river_at > -62000000000000
+       THEN to_char(to_timestamp(river_at / 1000.0) AT TIME ZONE 'UTC', 'YYYYMM')::BIGINT ELSE 0 END $$;
+CREATE FUNCTION entry_counts_add() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'entries' THEN
+        INSERT INTO entry_counts (kind, label, month, entries)
+        SELECT 'member', member_id::TEXT, 0, COUNT(*) FROM added WHERE shown GROUP BY member_id
+        ON CONFLICT (kind, label, month) DO UPDATE SET entries = entry_counts.entries + EXCLUDED.entries;
+    ELSE
+        INSERT INTO entry_counts (kind, label, month, entries)
+        SELECT kind, label, voice_month(kind, river_at), COUNT(*) FROM added GROUP BY 1, 2, 3
+        ON CONFLICT (kind, label, month) DO UPDATE SET entries = entry_counts.entries + EXCLUDED.entries;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION entry_counts_label_left() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE entry_counts SET entries = entries - 1
+    WHERE kind = OLD.kind AND label = OLD.label AND month = voice_month(OLD.kind, OLD.river_at);
+    DELETE FROM entry_counts WHERE kind = OLD.kind AND label = OLD.label AND entries = 0;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION entry_counts_entry_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.shown THEN
+        UPDATE entry_counts SET entries = entries - 1 WHERE kind = 'member' AND label = OLD.member_id::TEXT;
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.shown THEN
+        INSERT INTO entry_counts (kind, label, month, entries) VALUES ('member', NEW.member_id::TEXT, 0, 1)
+        ON CONFLICT (kind, label, month) DO UPDATE SET entries = entry_counts.entries + 1;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER entry_counts_label AFTER INSERT ON entry_labels REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION entry_counts_add();
+CREATE TRIGGER entry_counts_no_label AFTER DELETE ON entry_labels
+FOR EACH ROW EXECUTE FUNCTION entry_counts_label_left();
+CREATE TRIGGER entry_counts_shown AFTER INSERT ON entries REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION entry_counts_add();
+CREATE TRIGGER entry_counts_otherwise AFTER UPDATE OF shown, member_id ON entries FOR EACH ROW
+WHEN (OLD.shown <> NEW.shown OR OLD.member_id <> NEW.member_id) EXECUTE FUNCTION entry_counts_entry_changed();
+CREATE TRIGGER entry_counts_not_shown AFTER DELETE ON entries
+FOR EACH ROW EXECUTE FUNCTION entry_counts_entry_changed();
+
 -- Full-text search: words as they stand, without their accents, in no language's grammar, as in SQLite. What is longer
 -- than the index takes (1 MB of words for one entry) is found by its beginning. The words live in entries; the
 -- trigger keeps the index in step with them, and writes it only when they change.
@@ -156,6 +209,10 @@ CREATE FUNCTION entries_fts_write() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     found TSVECTOR;
 BEGIN
+    -- Whoever added the entry may have given its words, too.
+    IF TG_OP = 'INSERT' AND EXISTS (SELECT 1 FROM entries_fts f WHERE f.entry_id = NEW.id) THEN
+        RETURN NULL;
+    END IF;
     BEGIN
         found := voice_words(NEW.title, NEW.text);
     EXCEPTION WHEN program_limit_exceeded THEN

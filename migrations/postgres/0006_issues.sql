@@ -15,6 +15,15 @@ CREATE TABLE issue_entries (
 );
 CREATE INDEX issue_entries_of_week ON issue_entries (week);
 
+-- Whom the documents name beside those who wrote the entries, until they leave.
+CREATE TABLE issue_members (
+    week      TEXT COLLATE "C" NOT NULL REFERENCES issues (week),
+    member_id BIGINT NOT NULL REFERENCES members (id),
+    slug      TEXT COLLATE "C" NOT NULL,                  -- as it stands there
+    PRIMARY KEY (week, slug)
+);
+CREATE INDEX issue_members_by_member ON issue_members (member_id);
+
 -- The documents stand last. They are empty once a withdrawal made a later revision: that one holds none of the text.
 CREATE TABLE issue_revisions (
     week          TEXT COLLATE "C" NOT NULL REFERENCES issues (week),

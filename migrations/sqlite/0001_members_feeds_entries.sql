@@ -133,6 +133,42 @@ CREATE TABLE entry_labels (
     PRIMARY KEY (kind, label, river_at, entry_id)
 ) STRICT, WITHOUT ROWID;
 
+-- How many entries readers see, so that no page counts them. The triggers keep it in step with what is counted.
+CREATE TABLE entry_counts (
+    kind    TEXT NOT NULL CHECK (kind IN ('member', 'topic', 'hashtag')),
+    label   TEXT NOT NULL,              -- a topic's slug, a hashtag, a member's number
+    month   INTEGER NOT NULL,           -- of topics alone: when they were released (UTC), like 202611; undated: 0
+    entries INTEGER NOT NULL,
+    PRIMARY KEY (kind, label, month)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER entry_counts_label AFTER INSERT ON entry_labels BEGIN
+    INSERT INTO entry_counts (kind, label, month, entries)
+    VALUES (new.kind, new.label, CASE new.kind WHEN 'topic'
+        THEN COALESCE(CAST(strftime('%Y%m', new.river_at / 1000, 'unixepoch') AS INTEGER), 0) ELSE 0 END, 1)
+    ON CONFLICT (kind, label, month) DO UPDATE SET entries = entries + 1;
+END;
+CREATE TRIGGER entry_counts_no_label AFTER DELETE ON entry_labels BEGIN
+    UPDATE entry_counts SET entries = entries - 1 WHERE kind = old.kind AND label = old.label
+        AND month = CASE old.kind WHEN 'topic'
+            THEN COALESCE(CAST(strftime('%Y%m', old.river_at / 1000, 'unixepoch') AS INTEGER), 0) ELSE 0 END;
+    DELETE FROM entry_counts WHERE kind = old.kind AND label = old.label AND entries = 0;
+END;
+CREATE TRIGGER entry_counts_shown AFTER INSERT ON entries WHEN new.shown BEGIN
+    INSERT INTO entry_counts (kind, label, month, entries) VALUES ('member', CAST(new.member_id AS TEXT), 0, 1)
+    ON CONFLICT (kind, label, month) DO UPDATE SET entries = entries + 1;
+END;
+CREATE TRIGGER entry_counts_otherwise AFTER UPDATE OF shown, member_id ON entries
+WHEN old.shown <> new.shown OR old.member_id <> new.member_id BEGIN
+    UPDATE entry_counts SET entries = entries - 1
+    WHERE old.shown AND kind = 'member' AND label = CAST(old.member_id AS TEXT);
+    INSERT INTO entry_counts (kind, label, month, entries)
+    SELECT 'member', CAST(new.member_id AS TEXT), 0, 1 WHERE new.shown
+    ON CONFLICT (kind, label, month) DO UPDATE SET entries = entries + 1;
+END;
+CREATE TRIGGER entry_counts_not_shown AFTER DELETE ON entries WHEN old.shown BEGIN
+    UPDATE entry_counts SET entries = entries - 1 WHERE kind = 'member' AND label = CAST(old.member_id AS TEXT);
+END;
+
 -- Full-text search. The words live in entries; the triggers keep the index in step with them.
 CREATE VIRTUAL TABLE entries_fts USING fts5 (
     title, text, content = 'entries', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'

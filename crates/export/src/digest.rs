@@ -80,8 +80,8 @@ pub struct Correction {
     pub at: DateTime<Utc>,
     /// Why, in a word.
     pub reason: String,
-    /// The entry's `tag:` identifier.
-    pub entry: String,
+    /// The entry's `tag:` identifier; `None` where a member left of whom the week had no entry.
+    pub entry: Option<String>,
     /// The hash of the revision before.
     pub previous_hash: String,
 }
@@ -270,12 +270,13 @@ impl Digest {
         Some(joined)
     }
 
-    /// The revision after this one of a closed week, made at `at`: without these entries (by their `tag:` identifiers) and
-    /// without any of their words. `previous_hash` is this revision's.
+    /// The revision after this one of a closed week, made at `at`: without these entries (by their `tag:` identifiers) and any
+    /// of their words, and without the names of members who `left` (by slug). `previous_hash` is this revision's.
     #[must_use]
     pub fn corrected(
         &self,
         withdrawn: &[String],
+        left: &[String],
         reason: &str,
         at: DateTime<Utc>,
         previous_hash: &str,
@@ -294,13 +295,18 @@ impl Digest {
         for group in &mut next.groups {
             group.entries.retain(|id| !is_withdrawn(id));
         }
-        next.corrections.extend(withdrawn.iter().map(|entry| Correction {
-            revision,
-            at,
-            reason: reason.to_owned(),
-            entry: entry.clone(),
-            previous_hash: previous_hash.to_owned(),
-        }));
+        next.new_members.retain(|member| !left.contains(&member.slug));
+        next.not_heard.retain(|member| !left.contains(&member.slug));
+        let entries = withdrawn.iter().cloned().map(Some);
+        let nobodys = withdrawn.is_empty().then_some(None);
+        next.corrections
+            .extend(entries.chain(nobodys).map(|entry| Correction {
+                revision,
+                at,
+                reason: reason.to_owned(),
+                entry,
+                previous_hash: previous_hash.to_owned(),
+            }));
         next.keep_what_is_said_of_its_entries();
         next
     }
@@ -389,6 +395,12 @@ impl Digest {
     /// The entries in reading order; a digest that was read back knows nothing more of them than it tells.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().map(|entry| &entry.entry)
+    }
+
+    /// The slugs of members whom it names beside those who wrote its entries.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        let new = self.new_members.iter().map(|member| member.slug.as_str());
+        new.chain(self.not_heard.iter().map(|member| member.slug.as_str()))
     }
 
     /// The first week, and the last: the same unless several are joined.

@@ -98,7 +98,7 @@ struct Corrected<'a> {
     revision: u32,
     at: String,
     reason: &'a str,
-    entry: &'a str,
+    entry: Option<&'a str>,
     previous_hash: &'a str,
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn write(digest: &Digest) -> String {
                 revision: correction.revision,
                 at: rfc3339(correction.at),
                 reason: &correction.reason,
-                entry: &correction.entry,
+                entry: correction.entry.as_deref(),
                 previous_hash: &correction.previous_hash,
             })
             .collect(),

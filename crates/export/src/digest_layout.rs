@@ -168,7 +168,11 @@ fn lead(digest: &Digest) -> Line {
             at.format("The issue closes on %A %-d %B at %H:%M. ").to_string(),
         ));
     }
-    match digest.corrections.len() {
+    let withdrawn = digest
+        .corrections
+        .iter()
+        .filter(|correction| correction.entry.is_some());
+    match withdrawn.count() {
         0 => {}
         1 => line.push(Span::Text(
             "Corrected: one post was withdrawn after the issue closed. ".to_owned(),

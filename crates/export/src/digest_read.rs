@@ -82,7 +82,7 @@ struct Corrected {
     revision: u32,
     at: DateTime<Utc>,
     reason: String,
-    entry: String,
+    entry: Option<String>,
     previous_hash: String,
 }
 

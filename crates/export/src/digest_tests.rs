@@ -500,7 +500,13 @@ fn a_correction_holds_no_word_of_what_was_withdrawn() {
     let digest = closed();
     let id = "tag:voice.example.org,2015:aaaaaaaa";
     let hash = digest.hash().unwrap();
-    let next = digest.corrected(&[id.to_owned()], "withdrawn", at("2015-03-01T12:00:00Z"), &hash);
+    let next = digest.corrected(
+        &[id.to_owned()],
+        &[],
+        "withdrawn",
+        at("2015-03-01T12:00:00Z"),
+        &hash,
+    );
     let document = read(&next);
     assert_eq!(
         (&document["revision"], &document["counts"]["entries"]),
@@ -529,6 +535,7 @@ fn a_correction_holds_no_word_of_what_was_withdrawn() {
     assert!(next.to_markdown().contains("one post was withdrawn"));
     let after = next.corrected(
         &["tag:voice.example.org,2015:bbbbbbbb".to_owned()],
+        &[],
         "withdrawn",
         at("2015-03-02T12:00:00Z"),
         "x",

@@ -57,9 +57,11 @@ const SEARCHED_BYTES: usize = 2_000;
 /// The summary of a post, from the feed's own (plain text, folded) and the whole text. A summary that is the post
 /// cut short is continued with the post's own words.
 pub(crate) fn summary(own: Option<&str>, text: &str) -> String {
-    let own = own.unwrap_or_default();
+    let own = without_marks(own.unwrap_or_default());
+    let own = own.as_ref();
     let kept = without_boilerplate(own);
     let text = without_labels(without_footers(text));
+    let text = without_marks(text.as_ref());
     let text = text.as_ref();
     if kept.is_empty() {
         // A post of nothing else is taken at its word.
@@ -96,6 +98,37 @@ fn words_of(kept: &str, whole: &str) -> String {
         words.push('…');
     }
     words
+}
+
+/// Leaves out the marks of sources that were not turned into pages, near the beginning: Hugo's shortcodes, and Markdown's
+/// headings, bold words and links.
+fn without_marks(text: &str) -> Cow<'_, str> {
+    const MARKS: [&str; 5] = ["{{<", "{{%", "**", "](", "## "];
+    let (start, rest) = text.split_at(text.floor_char_boundary(SEARCHED_BYTES));
+    if !MARKS.iter().any(|mark| start.contains(mark)) {
+        return text.into();
+    }
+    let mut kept = start.replace("**", "");
+    for (opens, closes) in [("{{<", ">}}"), ("{{%", "%}}")] {
+        while let Some(at) = kept.find(opens) {
+            let Some(end) = kept[at..].find(closes) else { break };
+            kept.replace_range(at..at + end + closes.len(), "");
+        }
+    }
+    let mut from = 0;
+    while let Some(middle) = kept[from..].find("](").map(|at| from + at) {
+        from = middle + 2;
+        let (Some(opens), Some(closes)) = (kept[..middle].rfind('['), kept[from..].find(')')) else {
+            continue;
+        };
+        kept.replace_range(middle..=from + closes, "");
+        kept.remove(opens);
+        from = middle - 1;
+    }
+    for heading in ["#### ", "### ", "## "] {
+        kept = kept.replace(heading, "");
+    }
+    (kept + rest).into()
 }
 
 /// Leaves out the lines that stand for players, unless there is nothing else.
@@ -191,6 +224,28 @@ mod tests {
         assert_eq!(summary(Some(" "), "It was a long year."), "It was a long year.");
         let long = "word ".repeat(70);
         assert_eq!(summary(Some(&long), "x").split(' ').count(), 60);
+    }
+
+    #[test]
+    fn marks_of_the_source_are_no_words() {
+        for (text, found) in [
+            (
+                "{{< pin right >}}{{< image \"a.jpg\" >}}{{< /pin >}} It was a year.",
+                "It was a year.",
+            ),
+            (
+                "We released **version 5**. ### Mobile use We [wrote](https://a.example/) of it.",
+                "We released version 5. Mobile use We wrote of it.",
+            ),
+            ("A {{< that never ends", "A {{< that never ends"),
+            ("An array](of [numbers", "An array](of [numbers"),
+            ("](x) and [y", "](x) and [y"),
+            ("[a](b", "[a](b"),
+            ("é[ñ](ü)ö [x](y)", "éñö x"),
+        ] {
+            assert_eq!(summary(None, text), found);
+            assert_eq!(summary(Some(text), "Other words."), found);
+        }
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn feeds_of(touched: &Touched, site: &Site) -> BTreeSet<String> {
     let topics = site.topics.iter().map(|topic| &topic.slug);
     pages.extend(
         topics
-            .filter(|slug| touched.withdrawn || touched.topics.contains(*slug))
+            .filter(|slug| touched.labels_left || touched.topics.contains(*slug))
             .map(|slug| paths::topic(slug)),
     );
     pages.extend(touched.hashtags.iter().map(|tag| paths::hashtag(tag)));
@@ -127,7 +127,7 @@ fn feeds_of(touched: &Touched, site: &Site) -> BTreeSet<String> {
                 None => tag == pattern,
             })
         };
-        if touched.withdrawn || touched.hashtags.iter().any(shows) {
+        if touched.labels_left || touched.hashtags.iter().any(shows) {
             pages.insert(paths::hashtag(&group.tag));
         }
     }

@@ -1,16 +1,20 @@
 //! A form as it was sent, and what is wrong with it. Values are kept, so that a page with mistakes shows what was
 //! written; a mistake names its field, so that the summary at the top leads there.
 
+use std::collections::HashMap;
+
 use model::clean_text;
 use url::form_urlencoded;
 
 /// The largest form that is read, in bytes.
 pub(crate) const LARGEST_BYTES: usize = 64 * 1024;
+/// The largest that is read of an administrator: a week in an editor's hand may have thousands of posts, of four fields each.
+pub(crate) const LARGEST_OF_ADMIN_BYTES: usize = 2 * 1024 * 1024;
 
-/// The fields of a form, in the order in which they were sent, and the mistakes found in them.
+/// The fields of a form, each with its values in the order in which they were sent, and the mistakes found in them.
 #[derive(Default)]
 pub(crate) struct Form {
-    values: Vec<(String, String)>,
+    values: HashMap<String, Vec<String>>,
     mistakes: Vec<Mistake>,
 }
 
@@ -26,34 +30,31 @@ impl Form {
     /// Reads `application/x-www-form-urlencoded` (WHATWG URL section 5). Values are trimmed, lines end in `\n`,
     /// and what may stand in no output of ours is left out.
     pub(crate) fn read(body: &[u8]) -> Self {
-        let values = form_urlencoded::parse(body)
-            .map(|(name, value)| {
-                let value = value.replace("\r\n", "\n").replace('\0', "");
-                (name.into_owned(), clean_text(value.trim()).into_owned())
-            })
-            .collect();
-        Self {
-            values,
-            mistakes: Vec::new(),
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            let value = value.replace("\r\n", "\n").replace('\0', "");
+            form.add(&name, &clean_text(value.trim()));
         }
+        form
     }
 
     /// A form that is filled in before it is first shown.
     pub(crate) fn filled<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let values = values
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Self {
-            values,
-            mistakes: Vec::new(),
+        let mut form = Self::default();
+        for (name, value) in values {
+            form.add(name, value);
         }
+        form
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        let values = self.values.entry(name.to_owned()).or_default();
+        values.push(value.to_owned());
     }
 
     /// Gives a field this one value.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.values.retain(|(key, _)| key != name);
-        self.values.push((name.to_owned(), value.to_owned()));
+        self.values.insert(name.to_owned(), vec![value.to_owned()]);
     }
 
     /// The first value of a field; empty where it was not sent.
@@ -63,10 +64,7 @@ impl Form {
 
     /// Every value of a field.
     pub(crate) fn values_of<'f>(&'f self, name: &str) -> impl Iterator<Item = &'f str> {
-        self.values
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.values.get(name).into_iter().flatten().map(String::as_str)
     }
 
     /// Whether this option of a field is chosen.

@@ -269,6 +269,35 @@ async fn what_is_withdrawn_is_in_nothing_that_is_given_out() {
     assert!(client.get("/digest").await.text().contains("(corrected)"));
 }
 
+#[tokio::test]
+async fn who_leaves_is_named_no_more() {
+    let client = with_an_issue().await;
+    let json = client.get("/digest/2026-W48.json").await.json();
+    assert_eq!(json["not_heard"][0]["slug"], "two");
+    assert!(json["new_members"].to_string().contains("\"two\""));
+    let decision = store::Decision {
+        by: "author",
+        why: None,
+        at: at(CLOSED_AT) + TimeDelta::hours(1),
+    };
+    let left = client
+        .store
+        .withdraw_member("two", store::Cause::Left, &decision)
+        .await
+        .unwrap();
+    assert!(left.is_some());
+    client.clock.set(at(CLOSED_AT) + TimeDelta::hours(2));
+    let json = client.get("/digest/2026-W48.json").await.json();
+    assert_eq!(json["revision"], 2);
+    assert!(!json.to_string().contains("\"two\""), "{json}");
+    assert_eq!(
+        client.get("/digest/2026-W48/r1.json").await.status,
+        StatusCode::GONE
+    );
+    client.clock.set(at(CLOSED_AT) + TimeDelta::hours(3));
+    assert_eq!(client.get("/digest/2026-W48.json").await.json()["revision"], 2);
+}
+
 async fn edit(client: &Client, cookie: &str, body: &'static str) -> crate::testing::Answer {
     client
         .submit("/admin/digest/2026-W48", body, &[("cookie", cookie)])
@@ -301,13 +330,11 @@ async fn an_editors_hand_is_private_until_published_and_follows_revisions() {
     for field in ["#place-0000f101", "#link-0", "#link-title-0"] {
         assert!(mistaken.text().contains(field), "{field}");
     }
-    let saved = edit(
-        &client,
-        &cookie,
-        "number=7&introduction=Dear+%3Ceditors%3E&pin-0000f102=yes&note-0000f102=Read+it&out-000000fh=An+advertisement&\
-         note-0000f101=Their+secret&link-0=https%3A%2F%2Felsewhere.example%2F&link-title-0=A+report&do=save",
-    )
-    .await;
+    // As much is sent of a week of two thousand posts.
+    let much = "&note-00000000=words".repeat(20_000);
+    let body = "number=7&introduction=Dear+%3Ceditors%3E&pin-0000f102=yes&note-0000f102=Read+it&out-000000fh=An+advertisement&\
+         note-0000f101=Their+secret&link-0=https%3A%2F%2Felsewhere.example%2F&link-title-0=A+report&do=save";
+    let saved = edit(&client, &cookie, format!("{body}{much}").leak()).await;
     assert_eq!(saved.header("location"), "/admin/digest/2026-W48?done=saved");
     assert_eq!(
         client.get("/digest/2026-W48.json?edited=1").await.status,

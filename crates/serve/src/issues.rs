@@ -119,7 +119,13 @@ pub(crate) async fn settle_issue(
         return Ok(());
     };
     let digest = read(site, week, &correcting.json)?;
-    let digest = digest.corrected(&correcting.withdrawn, "withdrawn", now, &correcting.hash);
+    let digest = digest.corrected(
+        &correcting.withdrawn,
+        &correcting.left,
+        "withdrawn",
+        now,
+        &correcting.hash,
+    );
     correcting.finish(now, &new_revision(&digest)).await?;
     // Who reads at this moment may be in the way; then the next to scrub does it.
     store.scrub().await.map(drop)
@@ -153,6 +159,7 @@ fn new_revision(digest: &Digest) -> NewRevision {
         entries: digest.entry_count() as u32,
         members: digest.member_count() as u32,
         organisations: digest.organisation_count() as u32,
+        named: digest.named().map(str::to_owned).collect(),
         json: digest.to_json(),
         markdown: digest.to_markdown(),
         html: digest.to_html(),

@@ -1,13 +1,27 @@
-//! `/openapi.json`: what programs may ask for and what they get, as OpenAPI 3.1. It is written by hand; the tests here
-//! hold it against what is really sent.
+//! `/openapi.json`: what programs may ask for and what they get, as OpenAPI 3.1. It is written by hand, but for the topics
+//! and members that there are; the tests here hold it against what is really sent.
 
 use crate::asked::{Asked, Made};
 use crate::document::{Document, Kind};
 
 const OPENAPI: &str = include_str!("../assets/openapi.json");
+const TOPICS: &str = r#", "@topics""#;
+const MEMBERS: &str = r#", "@members""#;
 
-pub(crate) async fn openapi(_: Asked) -> Made {
-    Ok(Document::new(Kind::Json, OPENAPI.to_owned()))
+pub(crate) async fn openapi(asked: Asked) -> Made {
+    let topics = asked.site.topics.iter().map(|topic| topic.slug.as_str());
+    let members = asked.store().members().await?;
+    let members = members.iter().map(|detail| detail.member.slug.as_str());
+    let document = OPENAPI
+        .replacen(TOPICS, &further(topics), 1)
+        .replacen(MEMBERS, &further(members), 1);
+    Ok(Document::new(Kind::Json, document))
+}
+
+/// Further values of a list in JSON. A slug needs no escapes.
+fn further<'s>(slugs: impl Iterator<Item = &'s str>) -> String {
+    let quoted: Vec<String> = slugs.map(|slug| format!(r#", "{slug}""#)).collect();
+    quoted.concat()
 }
 
 #[cfg(test)]
@@ -67,6 +81,25 @@ mod tests {
             let (template, operations) = described.next().unwrap_or_else(|| panic!("{path}"));
             let content = &operations["get"]["responses"]["200"]["content"];
             assert!(content.get(media).is_some(), "{template}: {media}");
+        }
+    }
+
+    #[tokio::test]
+    async fn topics_and_members_are_those_of_the_site() {
+        let client = Client::new().await;
+        let document = client.get("/openapi.json").await.json();
+        let values = |name: &str| document["components"]["schemas"][name]["enum"].clone();
+        assert_eq!(
+            values("Topic"),
+            serde_json::json!(["", "democracy", "notices", "skills"])
+        );
+        for (name, slugs) in [("topic", values("Topic")), ("member", values("Member"))] {
+            for slug in slugs.as_array().unwrap() {
+                let path = format!("/entries.json?{name}={}", slug.as_str().unwrap());
+                assert_eq!(client.get(&path).await.status, 200, "{path}");
+            }
+            let path = format!("/entries.json?{name}=nonesuch");
+            assert_eq!(client.get(&path).await.json()["parameter"], name);
         }
     }
 

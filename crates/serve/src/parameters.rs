@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use crate::failure::Failure;
 
-/// The longest value that is read, in bytes.
+/// The longest value that is read, in characters.
 const LONGEST: usize = 500;
 
 /// The known parameters of one request, blank ones left out, in the order in which the route names them.
@@ -23,19 +23,22 @@ impl Parameters {
         let mut found = Vec::new();
         for &name in names {
             let mut values = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-                .filter(|(key, value)| key == name && !value.trim().is_empty())
-                .map(|(_, value)| clean_text(value.trim()).into_owned());
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| value);
             let Some(value) = values.next() else { continue };
-            if value.len() > LONGEST {
+            if value.chars().count() > LONGEST {
                 return Err(Failure::parameter(
                     name,
-                    format!("is too long; {LONGEST} bytes at most"),
+                    format!("is too long; {LONGEST} characters at most"),
                 ));
             }
             if values.next().is_some() {
                 return Err(Failure::parameter(name, "is given twice; give it once"));
             }
-            found.push((name, value));
+            let value = clean_text(value.trim());
+            if !value.trim().is_empty() {
+                found.push((name, value.trim().to_owned()));
+            }
         }
         Ok(Self(found))
     }

@@ -24,7 +24,7 @@ use crate::asked::Asked;
 use crate::caller::Caller;
 use crate::document::Document;
 use crate::failure::Failure;
-use crate::form::{Form, LARGEST_BYTES};
+use crate::form::{Form, LARGEST_BYTES, LARGEST_OF_ADMIN_BYTES};
 use crate::throttle::Effort;
 
 /// How long a form may take to arrive.
@@ -173,7 +173,12 @@ async fn visit(
     let caller = Caller::of(&parts.extensions, &parts.headers, &state.app.trusted_proxies);
     let form = if parts.method == Method::POST {
         state.throttle.count(Effort::Form, caller)?;
-        receive(&parts.headers, body).await?
+        let largest = if parts.uri.path().starts_with("/admin/") {
+            LARGEST_OF_ADMIN_BYTES
+        } else {
+            LARGEST_BYTES
+        };
+        receive(&parts.headers, body, largest).await?
     } else {
         Form::default()
     };
@@ -185,8 +190,8 @@ async fn visit(
     })
 }
 
-/// Reads the body of a form.
-async fn receive(headers: &HeaderMap, body: Body) -> Result<Form, Failure> {
+/// Reads the body of a form, `largest` bytes at most.
+async fn receive(headers: &HeaderMap, body: Body, largest: usize) -> Result<Form, Failure> {
     let media_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -200,14 +205,14 @@ async fn receive(headers: &HeaderMap, body: Body) -> Result<Form, Failure> {
             "A form is sent as application/x-www-form-urlencoded.".to_owned(),
         ));
     }
-    match tokio::time::timeout(ARRIVES_WITHIN, to_bytes(body, LARGEST_BYTES)).await {
+    match tokio::time::timeout(ARRIVES_WITHIN, to_bytes(body, largest)).await {
         Ok(Ok(_)) if has_no_fields => Ok(Form::default()),
         Ok(Ok(bytes)) => Ok(Form::read(&bytes)),
         Ok(Err(_)) => Err(Failure::BadForm(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
                 "A form may have {} KiB at most, and has to arrive whole. Go back, shorten what you wrote, and send it again.",
-                LARGEST_BYTES / 1024
+                largest / 1024
             ),
         )),
         Err(_) => Err(Failure::BadForm(

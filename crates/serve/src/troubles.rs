@@ -2,8 +2,9 @@
 //! again; and the badge that a member may put on their blog.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use model::clean_text;
+use store::MemberDetail;
 
 use crate::asked::{Asked, Made};
 use crate::document::{Document, Kind};
@@ -43,7 +44,7 @@ fn instant(at: DateTime<Utc>) -> String {
 
 /// `/members/{slug}/health.atom`
 pub(crate) async fn health_feed(asked: Asked) -> Made {
-    let member = known_member(&asked).await?.member;
+    let MemberDetail { member, feeds, .. } = known_member(&asked).await?;
     let page = asked.site.absolute(&links::member(&member.slug));
     let address = format!("{page}/health.atom");
     let mut entries = Vec::new();
@@ -65,8 +66,12 @@ pub(crate) async fn health_feed(asked: Asked) -> Made {
         });
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
-    // While there never was any trouble, the feed is as old as the member's first feed here.
-    let since = entries.first().map_or(DateTime::UNIX_EPOCH, |entry| entry.at);
+    // While there never was any trouble, the feed is as old as the membership.
+    let joined = feeds
+        .iter()
+        .map(|feed| feed.joined.and_time(NaiveTime::MIN).and_utc());
+    let changes = entries.iter().map(|entry| entry.at).max();
+    let since = changes.or(joined.min()).unwrap_or_default();
     let text = HealthFeed {
         title: format!("How the blog of {} fares – {}", member.name, asked.site.title),
         address,

@@ -14,8 +14,9 @@ use crate::rows::Fields;
 use crate::sql::{Row, Sql, Value};
 use crate::{Store, StoreError};
 
-/// Tables that stay behind: each database has its own migrations, and nobody who polls the one polls the other.
-const STAYS: [&str; 2] = [MIGRATION_TABLE, "leases"];
+/// Tables that stay behind: each database has its own migrations and counts for itself what comes, and nobody who polls the
+/// one polls the other.
+const STAYS: [&str; 3] = [MIGRATION_TABLE, "leases", "entry_counts"];
 
 /// How many values are read and written at once: some dozens of entries, some hundreds of small rows.
 const VALUES: usize = 2048;

@@ -16,7 +16,8 @@ const REVISION: &str = "SELECT revision, changed_at FROM site_state";
 
 /// Takes the row's lock, so that two writers give out no number twice.
 const BEGIN_REVISION: &str = "UPDATE site_state SET revision = revision RETURNING changed_at, arrivals";
-const FINISH_REVISION: &str = "UPDATE site_state SET revision = revision + 1, changed_at = $1, arrivals = $2";
+const FINISH_REVISION: &str = "UPDATE site_state SET revision = revision + 1, changed_at = $1, arrivals = $2,
+        labels_left_at = CASE WHEN $3 THEN $1 ELSE labels_left_at END";
 
 const CHANGES: &str = concat!(
     "SELECT ",
@@ -126,6 +127,8 @@ pub(crate) struct NextRevision {
     pub(crate) arrivals: i64,
     /// Whether readers see anything of it.
     pub(crate) visible: bool,
+    /// Whether an entry is found under a topic or hashtag no more.
+    pub(crate) labels_left: bool,
     /// Entries whose stories somebody else tells too, since this revision: [`crate::stories::settle`] decides whose
     /// they are.
     pub(crate) told_again: BTreeSet<i64>,
@@ -141,6 +144,7 @@ impl NextRevision {
             changed_at: millis(at).max(last + 1),
             arrivals: fields.take()?,
             visible: false,
+            labels_left: false,
             told_again: BTreeSet::new(),
         })
     }
@@ -151,6 +155,7 @@ impl NextRevision {
             Sql::new(FINISH_REVISION)
                 .bind(self.changed_at)
                 .bind(self.arrivals)
+                .bind(self.labels_left)
                 .execute(&mut *transaction)
                 .await?;
         }

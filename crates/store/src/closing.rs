@@ -32,6 +32,12 @@ const LATEST: &str =
 const WITHDRAWN: &str = "SELECT e.uri FROM issue_entries i CROSS JOIN entries e
     WHERE i.week = $1 AND i.gone_in IS NULL AND e.id = i.entry_id AND e.withdrawn_at IS NOT NULL
     ORDER BY e.published_at, e.id";
+const LEFT: &str = "SELECT i.slug FROM issue_members i CROSS JOIN members m
+    WHERE i.week = $1 AND m.id = i.member_id AND m.withdrawn_at IS NOT NULL ORDER BY i.slug";
+const FORGET: &str = "DELETE FROM issue_members WHERE week = $1
+    AND member_id IN (SELECT m.id FROM members m WHERE m.withdrawn_at IS NOT NULL)";
+const NAME: &str = "INSERT INTO issue_members (week, member_id, slug)
+    SELECT $1, m.id, m.slug FROM members m WHERE m.slug = $2 ON CONFLICT (week, slug) DO NOTHING";
 
 /// A revision to be stored, in every format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub struct NewRevision {
     pub members: u32,
     /// The organisations that these name.
     pub organisations: u32,
+    /// The slugs of members whom it names beside those who wrote its entries.
+    pub named: Vec<String>,
     /// The document.
     pub json: String,
     /// Markdown.
@@ -78,6 +86,8 @@ pub struct Correcting {
     pub json: String,
     /// What was withdrawn, by `tag:` identifiers.
     pub withdrawn: Vec<String>,
+    /// The slugs of members whom it names and who left.
+    pub left: Vec<String>,
 }
 
 impl Store {
@@ -101,7 +111,7 @@ impl Store {
         }))
     }
 
-    /// Begins to correct an issue; `None` if its latest revision holds nothing that was withdrawn.
+    /// Begins to correct an issue; `None` if its latest revision holds nothing that was withdrawn and nobody who left.
     pub async fn begin_correcting(&self, week: Week) -> Result<Option<Correcting>, StoreError> {
         let mut transaction = self.begin().await?;
         let name = week.to_string();
@@ -113,7 +123,12 @@ impl Store {
             .iter()
             .map(|row| Fields::of("entries", row).take())
             .collect::<Result<_, _>>()?;
-        if withdrawn.is_empty() {
+        let rows = Sql::new(LEFT).bind(&name).fetch_all(&mut transaction).await?;
+        let left: Vec<String> = rows
+            .iter()
+            .map(|row| Fields::of("issue_members", row).take())
+            .collect::<Result<_, _>>()?;
+        if withdrawn.is_empty() && left.is_empty() {
             return Ok(None);
         }
         let row = Sql::new(LATEST).bind(&name).fetch_one(&mut transaction).await?;
@@ -124,6 +139,7 @@ impl Store {
             json: fields.take()?,
             week,
             withdrawn,
+            left,
             transaction,
         }))
     }
@@ -157,6 +173,13 @@ impl Closing {
             });
             sql.execute(&mut *transaction).await?;
         }
+        for slug in &revision.named {
+            Sql::new(NAME)
+                .bind(&week)
+                .bind(slug)
+                .execute(&mut *transaction)
+                .await?;
+        }
         add_revision(transaction, &week, 1, at, revision).await?;
         self.transaction.commit().await
     }
@@ -175,6 +198,7 @@ impl Correcting {
                 .execute(&mut *transaction)
                 .await?;
         }
+        Sql::new(FORGET).bind(&week).execute(&mut *transaction).await?;
         Sql::new(WANT_SCRUB).execute(&mut *transaction).await?;
         add_revision(transaction, &week, number, at, revision).await?;
         self.transaction.commit().await
@@ -234,6 +258,7 @@ mod tests {
             entries: 1,
             members: 1,
             organisations: 0,
+            named: Vec::new(),
             json: format!("{{\"{hash}\":1}}"),
             markdown: format!("# {hash}"),
             html: format!("<p>{hash}</p>"),

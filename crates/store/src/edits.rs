@@ -234,7 +234,8 @@ async fn rewrite_one(
         }
     };
     let had = labels(&before.draft, before.river_at, before.shown);
-    labels::replace(transaction, &had, &labels(draft, river_at, shown)).await
+    let has = labels(draft, river_at, shown);
+    labels::replace(transaction, &had, &has, revision).await
 }
 
 #[cfg(test)]

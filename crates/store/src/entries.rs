@@ -17,7 +17,7 @@ use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, instant, json, millis};
 use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, search};
 
 /// Where undated back catalogue stands in the river: below every date, in the order of arrival.
 const UNDATED_RIVER_AT: i64 = -1_000_000_000_000_000;
@@ -407,6 +407,12 @@ async fn add_some(
             .push_bind(draft.published.map(millis));
     });
     sql.push(ADD_ONCE);
+    let words = placed.iter().map(|placed| {
+        let draft = &placed.addition.new.draft;
+        let title = draft.title.as_deref().unwrap_or_default();
+        (placed.key.as_str(), title, draft.text.as_str())
+    });
+    search::push_index(&mut sql, transaction, words);
     let mut ids: HashMap<String, i64> = HashMap::with_capacity(placed.len());
     for row in &sql.fetch_all(&mut *transaction).await? {
         let mut fields = Fields::of("entries", row);

@@ -46,10 +46,14 @@ const ENTRIES_NOW: &str = concat!(
     " AND e.id = i.entry_id AND i.week = $1 AND e.shown = TRUE"
 );
 
-const UNSETTLED: &str = "SELECT DISTINCT i.week FROM entries e CROSS JOIN issue_entries i
-    WHERE e.withdrawn_at IS NOT NULL AND i.entry_id = e.id AND i.gone_in IS NULL ORDER BY i.week";
+const UNSETTLED: &str = "SELECT i.week FROM entries e CROSS JOIN issue_entries i
+    WHERE e.withdrawn_at IS NOT NULL AND i.entry_id = e.id AND i.gone_in IS NULL
+    UNION SELECT n.week FROM members m CROSS JOIN issue_members n
+    WHERE m.withdrawn_at IS NOT NULL AND n.member_id = m.id ORDER BY 1";
 const IS_UNSETTLED: &str = "SELECT EXISTS (SELECT 1 FROM issue_entries i CROSS JOIN entries e
-    WHERE i.week = $1 AND i.gone_in IS NULL AND e.id = i.entry_id AND e.withdrawn_at IS NOT NULL)";
+        WHERE i.week = $1 AND i.gone_in IS NULL AND e.id = i.entry_id AND e.withdrawn_at IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM issue_members n CROSS JOIN members m
+        WHERE n.week = $1 AND m.id = n.member_id AND m.withdrawn_at IS NOT NULL)";
 
 /// A week, and what decides which entries belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

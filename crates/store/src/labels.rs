@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use model::{EntryDraft, TopicMatch};
 
+use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::query::LabelCount;
 use crate::rows::Fields;
@@ -21,8 +22,8 @@ const COUNTS: &str = "SELECT l.label, l.entries,
        (SELECT e.released_at FROM entry_labels x CROSS JOIN entries e
         WHERE e.id = x.entry_id AND x.kind = $1 AND x.label = l.label
         ORDER BY x.river_at DESC, x.entry_id DESC LIMIT 1) AS newest_at
-    FROM (SELECT label, COUNT(*) AS entries FROM entry_labels WHERE kind = $1
-          GROUP BY label ORDER BY entries DESC, label LIMIT $2) l
+    FROM (SELECT c.label, CAST(SUM(c.entries) AS BIGINT) AS entries FROM entry_counts c WHERE c.kind = $1
+          GROUP BY c.label ORDER BY 2 DESC, c.label LIMIT $2) l
     ORDER BY l.entries DESC, l.label";
 
 /// What kind of label.
@@ -98,6 +99,7 @@ pub(crate) async fn replace(
     transaction: &mut Transaction,
     had: &BTreeSet<Label>,
     has: &BTreeSet<Label>,
+    revision: &mut NextRevision,
 ) -> Result<(), StoreError> {
     for label in had.difference(has) {
         Sql::new(REMOVE)
@@ -107,6 +109,7 @@ pub(crate) async fn replace(
             .bind(label.entry_id)
             .execute(&mut *transaction)
             .await?;
+        revision.labels_left = true;
     }
     let added: Vec<Label> = has.difference(had).cloned().collect();
     add(transaction, &added).await

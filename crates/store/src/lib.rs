@@ -71,6 +71,7 @@ mod tidy;
 mod tombstones;
 mod topic_pages;
 mod topics;
+mod vector;
 mod vitals;
 mod why;
 mod withdrawal;

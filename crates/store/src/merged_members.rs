@@ -13,6 +13,7 @@ const TAKE_FEEDS: &str =
 const TAKE_ENTRIES: &str = "UPDATE entries SET member_id = $2, changed_at = $3 WHERE member_id = $1";
 const TAKE_ALIASES: &str = "UPDATE member_aliases SET member_id = $2 WHERE member_id = $1";
 const TAKE_NOTICES: &str = "UPDATE notices SET member_id = $2 WHERE member_id = $1";
+const TAKE_NAMES: &str = "UPDATE issue_members SET member_id = $2 WHERE member_id = $1";
 const ADD_ALIAS: &str = "INSERT INTO member_aliases (slug, member_id) VALUES ($1, $2)";
 const OF_MERGED: [&str; 3] = [
     "DELETE FROM manage_links WHERE member_id = $1",
@@ -43,7 +44,7 @@ impl Store {
         }
         let mut revision = NextRevision::begin(&mut transaction, decision.at).await?;
         revision.visible = true;
-        for take in [TAKE_FEEDS, TAKE_ALIASES, TAKE_NOTICES] {
+        for take in [TAKE_FEEDS, TAKE_ALIASES, TAKE_NOTICES, TAKE_NAMES] {
             Sql::new(take)
                 .bind(one)
                 .bind(other)

@@ -18,7 +18,8 @@ const ENTRIES: i64 = 500;
 const TOLD: &str = "SELECT hub_told_at FROM site_state";
 const TELL: &str = "UPDATE site_state SET hub_told_at = $1 WHERE hub_told_at IS NULL OR hub_told_at < $1";
 
-const TOUCHED: &str = "SELECT e.changed_at, e.id, e.shown, m.slug, e.topics, e.hashtags
+const LABELS_LEFT: &str = "SELECT COALESCE(labels_left_at > $1, FALSE) FROM site_state";
+const TOUCHED: &str = "SELECT e.changed_at, e.id, m.slug, e.topics, e.hashtags
     FROM entries e CROSS JOIN members m
     WHERE m.id = e.member_id AND e.arrival IS NOT NULL AND (e.changed_at, e.id) > ($1, $2)
     ORDER BY e.changed_at, e.id LIMIT $3";
@@ -44,8 +45,8 @@ pub struct Touched {
     pub topics: BTreeSet<String>,
     /// Raw hashtags.
     pub hashtags: BTreeSet<String>,
-    /// Whether something left: of that nobody knows any more which topics and hashtags it had.
-    pub withdrawn: bool,
+    /// Whether an entry left a topic or a hashtag, be it with all its words: nobody knows any more which.
+    pub labels_left: bool,
     /// Whether an issue of the digest was closed or revised.
     pub issues: bool,
 }
@@ -78,6 +79,10 @@ impl Store {
                 .bind(told)
                 .fetch_value("issue_revisions", self.readers())
                 .await?,
+            labels_left: Sql::new(LABELS_LEFT)
+                .bind(told)
+                .fetch_value("site_state", self.readers())
+                .await?,
             ..Touched::default()
         };
         let mut after = (told, i64::MAX);
@@ -91,7 +96,6 @@ impl Store {
             for row in &rows {
                 let mut fields = Fields::of("entries", row);
                 after = (fields.take()?, fields.take()?);
-                touched.withdrawn |= !fields.take::<bool>()?;
                 touched.members.insert(fields.take()?);
                 let topics: Vec<TopicMatch> = fields.json()?;
                 touched.topics.extend(topics.into_iter().map(|topic| topic.slug));
@@ -217,7 +221,7 @@ mod tests {
             members: set(&["ada"]),
             topics: set(&["data"]),
             hashtags: set(&["localgov"]),
-            withdrawn: false,
+            labels_left: false,
             issues: false,
         };
         assert_eq!((&touched, changed), (&expected, minutes(1)));
@@ -228,7 +232,22 @@ mod tests {
         let next = Sample::new("two").entry();
         record_at(&store, &ada, minutes(31), vec![next], Vec::new()).await;
         let (touched, _) = store.touched().await.unwrap().unwrap();
-        assert!(touched.withdrawn && touched.members.contains("ada"));
+        assert!(touched.members.contains("ada") && touched.labels_left);
+
+        let id = testing::id_of(&store, &ada, "two").await;
+        for (minute, sample, left) in [
+            (32, Sample::new("two").topic("data"), false),
+            (33, Sample::new("two"), true),
+        ] {
+            store
+                .queue_pings(&set(&[]), minutes(minute - 1), now())
+                .await
+                .unwrap();
+            let changed = vec![sample.changed(id, false)];
+            record_at(&store, &ada, minutes(minute), Vec::new(), changed).await;
+            let (touched, _) = store.touched().await.unwrap().unwrap();
+            assert_eq!(touched.labels_left, left);
+        }
     }
 
     #[tokio::test]

@@ -102,12 +102,14 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` would leave dead rows' bytes in place.
-const REWRITE_TABLES: [&str; 13] = [
+const REWRITE_TABLES: [&str; 15] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
+    "VACUUM (FULL) entry_counts",
     "VACUUM (FULL) entry_links",
     "VACUUM (FULL) topic_disputes",
+    "VACUUM (FULL) issue_members",
     "VACUUM (FULL) issue_revisions",
     "VACUUM (FULL) notices",
     "VACUUM (FULL) feed_troubles",

@@ -69,7 +69,7 @@ impl fmt::Display for RiverPosition {
 
 /// The text is no position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a position in a list; take it from a link of the page before")]
+#[error("is no position in a list; take it from a link of the page before")]
 pub struct PositionError;
 
 impl FromStr for RiverPosition {

@@ -12,7 +12,7 @@ use crate::entries::complete;
 use crate::labels::LabelKind;
 use crate::query::{ArchivePage, EntryPage, EntryQuery, RiverEdge, RiverPosition};
 use crate::rows::{self, EntryRow, entry_columns, entry_joins, millis};
-use crate::search::{push_filter, push_words};
+use crate::search::{push_filter, push_found, push_words};
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
@@ -58,6 +58,15 @@ const IN_TURN: &str = concat!(
 impl Store {
     /// A page of the river, newest release first, under the conditions of `query`.
     pub async fn entries(&self, query: &EntryQuery) -> Result<EntryPage, StoreError> {
+        let few = match &query.search {
+            Some(search) => self.few_have(search).await?,
+            None => false,
+        };
+        self.page(query, few).await
+    }
+
+    /// A page, found by looking at all entries that have the words if those are `few`.
+    pub(crate) async fn page(&self, query: &EntryQuery, few: bool) -> Result<EntryPage, StoreError> {
         let limit = query.limit as usize;
         let (edge, direction) = match query.from {
             RiverEdge::Newest => (None, Direction::Older),
@@ -71,7 +80,10 @@ impl Store {
                 newer: None,
             });
         }
-        let conditions = Conditions::of(query);
+        let conditions = Conditions {
+            few,
+            ..Conditions::of(query)
+        };
 
         let mut sql = Sql::new(concat!("SELECT ", entry_columns!(), " FROM ("));
         conditions.push_places(&mut sql, self.readers(), edge, direction, limit + 1);
@@ -227,6 +239,8 @@ pub(crate) struct Conditions<'q> {
     until: Option<DateTime<Utc>>,
     /// The search's own conditions but for those above.
     filters: Vec<&'q Filter>,
+    /// Whether so few entries have the words that all of them are looked at, instead of the river until a page is full.
+    few: bool,
 }
 
 impl<'q> Conditions<'q> {
@@ -242,6 +256,7 @@ impl<'q> Conditions<'q> {
                 .flatten()
                 .min(),
             filters: Vec::new(),
+            few: false,
         };
         for filter in search.into_iter().flat_map(|search| &search.filters) {
             match (filter.by, filter.without, filter.values.as_slice()) {
@@ -272,7 +287,8 @@ impl<'q> Conditions<'q> {
         limit: usize,
     ) {
         let member = self.query.member.as_ref();
-        let by_label = self.topic.is_some() || !self.hashtags.is_empty();
+        let has_label = self.topic.is_some() || !self.hashtags.is_empty();
+        let by_label = has_label && !self.few;
         // With a label its range of entry_labels is walked, and the entry is read only where more is asked of it.
         let (river_at, id) = if by_label {
             ("l.river_at", "l.entry_id")
@@ -282,10 +298,16 @@ impl<'q> Conditions<'q> {
         let reads_entry =
             member.is_some() || self.since.is_some() || self.until.is_some() || !self.filters.is_empty();
         sql.push(format_args!("SELECT {river_at} AS river_at, {id} AS id FROM "));
-        if by_label {
-            self.push_labelled(sql, reads_entry);
-        } else {
-            sql.push("entries e WHERE e.shown = TRUE");
+        match &self.query.search {
+            Some(search) if self.few => {
+                push_found(sql, readers, search);
+                sql.push(" f CROSS JOIN entries e WHERE e.id = f.id AND e.shown = TRUE");
+                self.push_labels(sql);
+            }
+            _ if by_label => self.push_labelled(sql, reads_entry),
+            _ => {
+                sql.push("entries e WHERE e.shown = TRUE");
+            }
         }
         if let Some(member) = member {
             sql.push(" AND e.member_id = (SELECT m.id FROM members m WHERE m.slug = ")
@@ -303,7 +325,7 @@ impl<'q> Conditions<'q> {
         for filter in &self.filters {
             push_filter(sql, filter);
         }
-        if let Some(search) = &self.query.search {
+        if let Some(search) = self.query.search.as_ref().filter(|_| !self.few) {
             push_words(sql, readers, id, search);
         }
         let (beyond, order) = match direction {
@@ -317,6 +339,18 @@ impl<'q> Conditions<'q> {
         }
         sql.push(format_args!(" ORDER BY {river_at} {order}, {id} {order} LIMIT "))
             .push_bind(limit as i64);
+    }
+
+    /// Adds the labels that the query asks for, as conditions on `entries e`.
+    fn push_labels<'s>(&'s self, sql: &mut Sql<'s>) {
+        let topic = self.topic.map(std::slice::from_ref).unwrap_or_default();
+        for (kind, labels) in [(LabelKind::Topic, topic), (LabelKind::Hashtag, self.hashtags)] {
+            if !labels.is_empty() {
+                sql.push(" AND EXISTS (SELECT 1 FROM entry_labels l WHERE ");
+                push_is(sql, "l.", kind, labels);
+                sql.push(" AND l.river_at = e.river_at AND l.entry_id = e.id)");
+            }
+        }
     }
 
     /// Adds the part of `entry_labels l` that the query asks for, with its entries if they are to be read.

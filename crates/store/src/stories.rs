@@ -218,7 +218,7 @@ async fn exchange(
         links::replace(transaction, id, links::links_of(&text, own.as_deref())).await?;
     }
     let has = labels_of(transaction, standing.id).await?;
-    labels::replace(transaction, &had, &has).await
+    labels::replace(transaction, &had, &has, revision).await
 }
 
 /// The labels under which a shown entry is found.

@@ -1,14 +1,11 @@
 //! What a topic's page tells beside its entries: who writes about it, and how much when.
 
-use chrono::{DateTime, Utc};
+use chrono::NaiveDate;
 
 use crate::labels::LabelKind;
-use crate::rows::{Fields, instant, millis};
+use crate::rows::Fields;
 use crate::sql::Sql;
 use crate::{Store, StoreError};
-
-/// Undated back catalogue stands below this in the river, everything dated above.
-const FIRST_DATE: i64 = -100_000_000_000_000;
 
 /// The newest entries are enough to tell by whom they are, and cost the same in every archive.
 const WRITERS: &str = "SELECT m.slug, m.name, COUNT(*) AS entries
@@ -18,8 +15,8 @@ const WRITERS: &str = "SELECT m.slug, m.name, COUNT(*) AS entries
     WHERE e.id = p.entry_id AND m.id = e.member_id
     GROUP BY m.id, m.slug, m.name ORDER BY entries DESC, m.name, m.slug";
 
-const FIRST: &str =
-    "SELECT MIN(l.river_at) FROM entry_labels l WHERE l.kind = $1 AND l.label = $2 AND l.river_at > $3";
+const MONTHS: &str = "SELECT c.month, c.entries FROM entry_counts c
+    WHERE c.kind = $1 AND c.label = $2 AND c.month > 0 ORDER BY c.month";
 
 /// Somebody who writes about a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,59 +49,33 @@ impl Store {
             .collect()
     }
 
-    /// When the first entry of this topic was released; what has no date is left aside.
-    pub async fn topic_since(&self, topic: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = Sql::new(FIRST)
+    /// How many entries of this topic were released in which month (UTC, by its first day), oldest first; months without
+    /// one and undated back catalogue are left out.
+    pub async fn topic_months(&self, topic: &str) -> Result<Vec<(NaiveDate, u32)>, StoreError> {
+        let rows = Sql::new(MONTHS)
             .bind(LabelKind::Topic.as_str())
             .bind(topic)
-            .bind(FIRST_DATE)
-            .fetch_one(self.readers())
+            .fetch_all(self.readers())
             .await?;
-        Fields::of("entry_labels", &row).read_optional(instant)
-    }
-
-    /// How many entries of this topic were released between each two neighbours of `edges`, which ascend: one number less
-    /// than there are edges.
-    pub async fn topic_over_time(
-        &self,
-        topic: &str,
-        edges: &[DateTime<Utc>],
-    ) -> Result<Vec<u32>, StoreError> {
-        let mut sql = Sql::new("");
-        for (number, edges) in (0_u32..).zip(edges.windows(2)) {
-            if number > 0 {
-                sql.push(" UNION ALL ");
-            }
-            sql.push(format_args!(
-                "SELECT CAST({number} AS BIGINT) AS number, COUNT(*) FROM entry_labels l WHERE l.kind = "
-            ))
-            .push_bind(LabelKind::Topic.as_str())
-            .push(" AND l.label = ")
-            .push_bind(topic)
-            .push(" AND l.river_at >= ")
-            .push_bind(millis(edges[0]))
-            .push(" AND l.river_at < ")
-            .push_bind(millis(edges[1]));
-        }
-        if edges.len() < 2 {
-            return Ok(Vec::new());
-        }
-        sql.push(" ORDER BY number");
-        let rows = sql.fetch_all(self.readers()).await?;
         rows.iter()
             .map(|row| {
-                let mut fields = Fields::of("entry_labels", row);
-                fields.number::<u32>()?;
-                fields.number()
+                let mut fields = Fields::of("entry_counts", row);
+                Ok((fields.read(first_day)?, fields.number()?))
             })
             .collect()
     }
 }
 
+/// The first day of a month like 202611.
+fn first_day(month: i64) -> Option<NaiveDate> {
+    let year = i32::try_from(month / 100).ok()?;
+    NaiveDate::from_ymd_opt(year, u32::try_from(month % 100).ok()?, 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{self, Sample, at, feed, minutes, plan, record};
+    use crate::testing::{self, Sample, at, feed, minutes, record};
 
     #[tokio::test]
     async fn who_writes_about_it_and_when() {
@@ -138,32 +109,11 @@ mod tests {
             .map(|writer| (writer.slug.as_str(), writer.entries))
             .collect();
         assert_eq!(told, [("ada", 3), ("ben", 1)]);
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         assert_eq!(
-            store.topic_since("data").await.unwrap(),
-            Some(at("1969-07-20T20:17:00Z"))
+            store.topic_months("data").await.unwrap(),
+            [(day("1969-07-01"), 1), (day("2026-11-01"), 2)]
         );
-        assert_eq!(store.topic_since("nothing").await.unwrap(), None);
-        let edges = [
-            at("1969-01-01T00:00:00Z"),
-            at("1970-01-01T00:00:00Z"),
-            minutes(-60),
-            minutes(1),
-        ];
-        assert_eq!(store.topic_over_time("data", &edges).await.unwrap(), [1, 0, 2]);
-        assert_eq!(store.topic_over_time("data", &edges[..1]).await.unwrap(), [0; 0]);
-    }
-
-    #[tokio::test]
-    async fn time_is_counted_in_the_index_alone() {
-        let store = testing::sqlite().await;
-        let plan = plan(
-            &store,
-            FIRST
-                .replace("$1", "'topic'")
-                .replace("$2", "'data'")
-                .replace("$3", "0"),
-        )
-        .await;
-        assert!(plan.contains("SEARCH l USING PRIMARY KEY"), "{plan}");
+        assert_eq!(store.topic_months("nothing").await.unwrap(), []);
     }
 }

@@ -1,8 +1,8 @@
 //! The page of a topic: what it is, its projects, who writes about it, how it went over time, and its posts.
 
 use askama::Template;
-use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Utc};
-use model::{Site, Topic};
+use chrono::{Datelike, NaiveDate};
+use model::Topic;
 use store::EntryQuery;
 
 use super::page;
@@ -127,14 +127,11 @@ pub(crate) async fn topic(asked: Asked) -> Made {
 impl Chart {
     /// The posts of a topic from the first to the last change of the site; `None` if none has a date.
     async fn of(asked: &Asked, slug: &str) -> Result<Option<Self>, Failure> {
-        let Some(since) = asked.store().topic_since(slug).await? else {
-            return Ok(None);
-        };
-        let site = &asked.site;
-        let periods = Periods::between(local_day(since, site), local_day(asked.changed, site));
-        let edges: Vec<DateTime<Utc>> = periods.edges.iter().map(|&day| midnight(day, site)).collect();
-        let counts = asked.store().topic_over_time(slug, &edges).await?;
-        Ok(Some(Self::drawn(&periods, &counts)))
+        let months = asked.store().topic_months(slug).await?;
+        Ok(months.first().map(|&(first, _)| {
+            let periods = Periods::between(first, local_day(asked.changed, &asked.site));
+            Self::drawn(&periods, &periods.counted(&months))
+        }))
     }
 
     fn drawn(periods: &Periods, counts: &[u32]) -> Self {
@@ -202,20 +199,22 @@ impl Periods {
         }
     }
 
+    /// How many posts each has, of these months by their first day.
+    fn counted(&self, months: &[(NaiveDate, u32)]) -> Vec<u32> {
+        let within = |edges: &[NaiveDate]| {
+            let months = months
+                .iter()
+                .filter(|(month, _)| (edges[0]..edges[1]).contains(month));
+            months.map(|(_, entries)| entries).sum()
+        };
+        self.edges.windows(2).map(within).collect()
+    }
+
     fn name(&self, start: NaiveDate) -> String {
         start
             .format(if self.by_month { "%B %Y" } else { "%Y" })
             .to_string()
     }
-}
-
-/// When the day begins in the site's zone.
-fn midnight(day: NaiveDate, site: &Site) -> DateTime<Utc> {
-    let naive = day.and_time(chrono::NaiveTime::MIN);
-    site.timezone
-        .from_local_datetime(&naive)
-        .earliest()
-        .map_or_else(|| naive.and_utc(), |at| at.with_timezone(&Utc))
 }
 
 #[cfg(test)]
@@ -251,6 +250,19 @@ mod tests {
         assert_eq!(names("1905-06-01", "2026-11-23").len(), 40);
         // A date after the last change: a clock that was wrong.
         assert_eq!(names("2027-06-01", "2026-11-23").len(), 12);
+    }
+
+    #[test]
+    fn months_fall_into_years() {
+        let periods = Periods::between(day("2022-03-01"), day("2026-11-23"));
+        let months = [
+            ("2022-03-01", 1),
+            ("2022-12-01", 2),
+            ("2023-01-01", 4),
+            ("2026-11-01", 8),
+        ]
+        .map(|(month, entries)| (day(month), entries));
+        assert_eq!(periods.counted(&months), [3, 4, 0, 0, 8]);
     }
 
     #[test]

@@ -188,7 +188,13 @@ impl Withdrawal<'_> {
         let why = self.decision.why.filter(|_| self.cause == Cause::Moderator);
         let source_id = self.graveyard.source_id(entry.feed_id, &entry.source_id);
         let nothing = BTreeSet::new();
-        labels::replace(&mut self.transaction, &entry.labels(), &nothing).await?;
+        labels::replace(
+            &mut self.transaction,
+            &entry.labels(),
+            &nothing,
+            &mut self.revision,
+        )
+        .await?;
         Sql::new(ERASE)
             .bind(entry.id)
             .bind(millis(self.decision.at))
