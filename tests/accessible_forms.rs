@@ -14,9 +14,7 @@ use model::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use support::blogosphere::{Answer, Blogosphere};
 use support::chromium::{self, Chromium};
-use support::{FETCH, Server, Voice, checker};
-
-const TOKEN: &str = "a-token-that-nobody-guesses";
+use support::{FETCH, MODERATOR, Server, Voice, checker};
 
 /// A topic, mail, and two blogs: one that takes part with all it writes, one with tagged posts alone.
 const CONFIG: &str = "[mail]\nsmtp = \"smtp://127.0.0.1:9\"\nfrom = \"voice@example.org\"\n\
@@ -233,10 +231,7 @@ fn voice() -> (Blogosphere, Voice, Server) {
         blogs.url("/dan/feed")
     );
     let voice = Voice::with_config(&mixed);
-    let server = voice.start_with(
-        "serve",
-        &[("VOICE_ADMIN_TOKENS", &format!("mo:moderator:{TOKEN}"))],
-    );
+    let server = voice.serve();
     server.wait_for("/entries.json", |entries| {
         !entries.json()["entries"].as_array().unwrap().is_empty()
     });
@@ -310,7 +305,7 @@ fn reports_and_what_moderators_decide() {
     mo.opens("/admin", "Sign in");
     mo.sends(LOOK, &[], "Enter your token");
     mo.sends(LOOK, &[("token", "guessed")], "This is nobody’s token");
-    mo.sends(LOOK, &[("token", TOKEN)], "Behind the scenes");
+    mo.sends(LOOK, &[("token", MODERATOR)], "Behind the scenes");
     mo.opens("/admin/feeds?state=pending", "Members");
     mo.opens("/admin/feeds", "Mixed");
     mo.opens("/admin/members/ann", "What its readers would see");
@@ -389,7 +384,7 @@ fn a_moderator_signs_in_by_plain_http_under_any_name() {
     join(&mut mo, &blogs, "ann");
     assert_eq!(mo.browser.evaluate("isSecureContext"), false);
     mo.opens("/admin", "Sign in");
-    mo.sends(LOOK, &[("token", TOKEN)], "Behind the scenes");
+    mo.sends(LOOK, &[("token", MODERATOR)], "Behind the scenes");
     mo.opens("/admin/members/ann", "What its readers would see");
     mo.sends("button[value=approve]", &[], "is being polled now");
     mo.sends("form[action='/admin/sign-out'] button", &[], "Sign in");

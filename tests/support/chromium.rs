@@ -156,8 +156,8 @@ impl Chromium {
     fn next(&mut self) -> Value {
         let message = self
             .news
-            .recv_timeout(Duration::from_mins(1))
-            .expect("the browser says something within a minute");
+            .recv_timeout(Duration::from_mins(3))
+            .expect("the browser says something within three minutes");
         if let Some(method) = message["method"].as_str() {
             let method = method.to_owned();
             if method == "Page.javascriptDialogOpening" {
@@ -177,7 +177,7 @@ impl Chromium {
         self.events.clear();
         let answer = self.call("Page.navigate", &json!({"url": url}));
         assert!(answer["errorText"].is_null(), "{url}: {}", answer["errorText"]);
-        let deadline = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + Duration::from_mins(3);
         while !self
             .events
             .iter()
