@@ -6,13 +6,12 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
 use support::blogosphere::{Answer, Blogosphere};
 use support::chromium::{self, Chromium};
-use support::{FETCH, Server, Voice};
+use support::{FETCH, Server, Voice, checker};
 
 /// A post whose author took no care at all.
 const AWKWARD: &str = r#"<p>Unbreakableeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee of the council</p>
@@ -131,50 +130,25 @@ fn pages(server: &Server) -> Vec<String> {
     .collect()
 }
 
-/// What npm put beside the program. `scripts/test` says how; without it a test is skipped, but never in CI.
-fn checker(path: &str) -> Option<PathBuf> {
-    let target = PathBuf::from(env!("CARGO_BIN_EXE_voice"));
-    let file = target
-        .ancestors()
-        .nth(2)
-        .unwrap()
-        .join("npm/node_modules")
-        .join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "CI has no {path}; scripts/test installs it"
-    );
-    eprintln!(
-        "skipped: there is no {}; scripts/test says how to get it",
-        file.display()
-    );
-    None
-}
-
 #[test]
 fn no_page_breaks_a_rule_of_axe_light_or_dark_narrow_or_wide() {
     let Some(axe) = checker("axe-core/axe.min.js").filter(|_| chromium::is_there()) else {
         return;
     };
     let axe = std::fs::read_to_string(axe).unwrap();
-    let run = "axe.run(document, {preload: false, resultTypes: ['violations'], rules: {'target-size': {enabled: true}}})\
-               .then(found => found.violations.flatMap(rule => rule.nodes.map(node => rule.id + ': ' + node.html)))";
     let (_blogs, _voice, server) = voice();
     let mut browser = Chromium::start();
     for path in pages(&server) {
         for (width, scheme) in [(390, "dark"), (1280, "light")] {
-            look(&mut browser, width, scheme);
+            browser.look(width, scheme);
             browser.open(&format!("http://{}{path}", server.address));
             browser.evaluate(&format!("{axe};0"));
-            assert_eq!(browser.evaluate(run), json!([]), "{path}, {scheme}");
+            assert_eq!(browser.evaluate(chromium::AXE), json!([]), "{path}, {scheme}");
         }
     }
     // The rules are not asleep.
     browser.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')");
-    assert_ne!(browser.evaluate(run), json!([]));
+    assert_ne!(browser.evaluate(chromium::AXE), json!([]));
 }
 
 #[test]
@@ -186,7 +160,7 @@ fn every_page_fits_every_width() {
     let mut browser = Chromium::start();
     for path in pages(&server) {
         for width in [320, 640, 2560] {
-            look(&mut browser, width, "light");
+            browser.look(width, "light");
             browser.open(&format!("http://{}{path}", server.address));
             let needed = browser.evaluate("document.documentElement.scrollWidth");
             assert!(
@@ -204,7 +178,7 @@ fn the_keyboard_alone_reaches_everything_and_shows_where_it_is() {
     }
     let (_blogs, _voice, server) = voice();
     let mut browser = Chromium::start();
-    look(&mut browser, 390, "light");
+    browser.look(390, "light");
     for path in ["/", "/feeds", "/search?q=cyngor"] {
         browser.open(&format!("http://{}{path}", server.address));
         let wanted = browser.evaluate(
@@ -212,7 +186,7 @@ fn the_keyboard_alone_reaches_everything_and_shows_where_it_is() {
         );
         let wanted = wanted.as_u64().unwrap();
         for number in 0..wanted {
-            press_tab(&mut browser);
+            browser.press_tab();
             let focus = browser.evaluate(
                 "(() => { const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect(); \
                  return [at.outerHTML.slice(0, 80), parseFloat(style.outlineWidth), style.outlineStyle, \
@@ -228,7 +202,7 @@ fn the_keyboard_alone_reaches_everything_and_shows_where_it_is() {
             }
         }
         // All that can be reached was reached once, so the next stop is out of the page or at its beginning.
-        press_tab(&mut browser);
+        browser.press_tab();
         let after = browser.evaluate("document.activeElement.className || document.activeElement.localName");
         assert!(
             ["body", "skip"].contains(&after.as_str().unwrap()),
@@ -293,19 +267,4 @@ fn languages_are_marked_and_pictures_without_words_say_so() {
     assert!(welsh.contains("Linked from <a"), "{welsh}");
     assert!(welsh.contains("href=\"/topics/t39\""), "{welsh}");
     assert_eq!(server.get("/").body.matches(" lang=\"cy\"").count(), 3);
-}
-
-/// A window of this width, in a light or a dark scheme.
-fn look(browser: &mut Chromium, width: u64, scheme: &str) {
-    let size = json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": false});
-    browser.call("Emulation.setDeviceMetricsOverride", &size);
-    let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-    browser.call("Emulation.setEmulatedMedia", &scheme);
-}
-
-fn press_tab(browser: &mut Chromium) {
-    for kind in ["rawKeyDown", "keyUp"] {
-        let key = json!({"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9});
-        browser.call("Input.dispatchKeyEvent", &key);
-    }
 }

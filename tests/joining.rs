@@ -91,11 +91,7 @@ impl Reader {
             .collect();
         let file =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("joining-{:02}-{name}.png", self.pictures));
-        let shot = self.browser.call(
-            "Page.captureScreenshot",
-            &json!({"format": "png", "captureBeyondViewport": true}),
-        );
-        std::fs::write(file, decoded(shot["data"].as_str().unwrap())).unwrap();
+        std::fs::write(file, self.browser.picture()).unwrap();
     }
 
     /// Presses Tab until the element that answers to this selector has the focus, and the focus can be seen.
@@ -131,22 +127,6 @@ impl Reader {
         self.tab_to(selector);
         self.key(" ", 32, " ");
     }
-}
-
-/// Base64 (RFC 4648 section 4).
-fn decoded(text: &str) -> Vec<u8> {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    let (mut held, mut bits) = (0_u32, 0);
-    for letter in text.bytes().filter_map(|c| LETTERS.iter().position(|&l| l == c)) {
-        held = held << 6 | letter as u32;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits) as u8);
-        }
-    }
-    bytes
 }
 
 #[test]

@@ -12,11 +12,11 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Europe::London;
 use export::DigestStatus;
 use fetch::{FetchConfig, Fetcher};
-use model::{Clock, EntryDraft, Feed, FeedSpec, FixedClock, PollOutcome, SafeHtml, Site, Week, start_of_day};
+use model::{Clock, EntryDraft, Feed, FeedSpec, FixedClock, PollOutcome, Site, Week, start_of_day};
 use poll::{CronLine, Intervals, IssueStep, Issues, Network, Poller, PollerSettings, Selection};
 use store::{
-    Cause, ChangedEntry, Decision, FeedState, HubNews, IssueFormat, NewEntry, PollRecord, RevisionLookup,
-    Store, WeekRules,
+    Cause, ChangedEntry, Decision, FeedState, IssueFormat, NewEntry, PollRecord, RevisionLookup, Store,
+    WeekRules,
 };
 use support::blogosphere::{Answer, Blogosphere};
 use support::database::Schema;
@@ -89,19 +89,10 @@ fn draft(key: &str) -> EntryDraft {
         substance: key.to_owned(),
         title: Some(format!("Title-of-{key}")),
         summary: format!("Summary of {key}."),
-        content_html: SafeHtml::default(),
         text: format!("Text of {key}."),
-        author: None,
-        published: None,
-        updated: None,
         language: Some("en".to_owned()),
         words: 3,
-        topics: Vec::new(),
-        hashtags: Vec::new(),
-        categories: Vec::new(),
-        image: None,
-        licence: None,
-        source_url: None,
+        ..EntryDraft::default()
     }
 }
 
@@ -282,27 +273,12 @@ impl World {
 
 fn poll_of(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
     PollRecord {
-        feed_id: feed.id,
-        feed_version: feed.version,
-        fetcher: 0,
-        at: now,
-        outcome: PollOutcome::Unchanged,
         http_status: Some(200),
-        duration_ms: 1,
-        body_bytes: 1,
-        error: None,
-        requests: Vec::new(),
         state: FeedState {
             next_poll_at: now + TimeDelta::hours(1),
             ..FeedState::of(feed)
         },
-        new_url: None,
-        hub: HubNews::None,
-        new: Vec::new(),
-        changed: Vec::new(),
-        missing: Vec::new(),
-        found_again: Vec::new(),
-        migrated: None,
+        ..PollRecord::of(feed, now)
     }
 }
 

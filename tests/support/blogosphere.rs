@@ -215,7 +215,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
 fn respond(mut stream: &TcpStream, request: &Request, answer: Answer) -> std::io::Result<()> {
     match answer {
         Answer::Feed(body) => {
-            let etag = format!("\"{}-{}\"", body.len(), checksum(&body));
+            let etag = tag_of(&body);
             let known = request.headers.get("if-none-match") == Some(&etag);
             let (status, body) = if known { (304, String::new()) } else { (200, body) };
             let headers = vec![("ETag", etag), ("Content-Type", "application/xml".to_owned())];
@@ -251,6 +251,11 @@ fn send(mut stream: &TcpStream, status: u16, headers: &[(&str, String)], body: &
 fn checksum(text: &str) -> u64 {
     text.bytes()
         .fold(17, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)))
+}
+
+/// The entity tag that [`Answer::Feed`] gives this body.
+pub(crate) fn tag_of(body: &str) -> String {
+    format!("\"{}-{}\"", body.len(), checksum(body))
 }
 
 /// An RSS feed of a blog whose posts have these numbers, the newest first. Post `n` is of day `n` of 2015.

@@ -39,6 +39,14 @@ pub(crate) struct Finding {
     pub(crate) what: String,
 }
 
+/// Waits until the page was painted.
+pub(crate) const PAINTED: &str =
+    "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))";
+
+/// Runs axe, whose script was run in the page before, and gives what breaks a rule.
+pub(crate) const AXE: &str = "axe.run(document, {preload: false, resultTypes: ['violations'], rules: {'target-size': {enabled: true}}})\
+     .then(found => found.violations.flatMap(rule => rule.nodes.map(node => rule.id + ': ' + node.html)))";
+
 /// Whether there is a browser; without one a test is skipped, but never in CI.
 pub(crate) fn is_there() -> bool {
     let there = Command::new("chromium").arg("--version").output().is_ok();
@@ -68,7 +76,7 @@ impl Chromium {
                 "--disable-component-update",
                 "--disable-sync",
             ])
-            .args(["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"])
+            .args(["--host-resolver-rules=MAP voice.test 127.0.0.1 , MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"])
             .args(["--window-size=390,844", "--remote-debugging-pipe"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
@@ -148,8 +156,8 @@ impl Chromium {
     fn next(&mut self) -> Value {
         let message = self
             .news
-            .recv_timeout(Duration::from_mins(1))
-            .expect("the browser says something within a minute");
+            .recv_timeout(Duration::from_mins(3))
+            .expect("the browser says something within three minutes");
         if let Some(method) = message["method"].as_str() {
             let method = method.to_owned();
             if method == "Page.javascriptDialogOpening" {
@@ -169,7 +177,7 @@ impl Chromium {
         self.events.clear();
         let answer = self.call("Page.navigate", &json!({"url": url}));
         assert!(answer["errorText"].is_null(), "{url}: {}", answer["errorText"]);
-        let deadline = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + Duration::from_mins(3);
         while !self
             .events
             .iter()
@@ -178,9 +186,7 @@ impl Chromium {
             assert!(Instant::now() < deadline, "{url} does not load");
             self.next();
         }
-        self.evaluate(
-            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))",
-        );
+        self.evaluate(PAINTED);
     }
 
     /// Runs a script of the test's in the page and answers its value.
@@ -200,6 +206,28 @@ impl Chromium {
             answer["exceptionDetails"]
         );
         answer["result"]["value"].clone()
+    }
+
+    /// A window of this width, in a light or a dark scheme.
+    pub(crate) fn look(&mut self, width: u64, scheme: &str) {
+        let size = json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": false});
+        self.call("Emulation.setDeviceMetricsOverride", &size);
+        let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.call("Emulation.setEmulatedMedia", &scheme);
+    }
+
+    pub(crate) fn press_tab(&mut self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9});
+            self.call("Input.dispatchKeyEvent", &key);
+        }
+    }
+
+    /// A picture of the whole page (PNG).
+    pub(crate) fn picture(&mut self) -> Vec<u8> {
+        let shot = json!({"format": "png", "captureBeyondViewport": true});
+        let shot = self.call("Page.captureScreenshot", &shot);
+        decoded(shot["data"].as_str().unwrap())
     }
 
     /// What happened since the page was opened.
@@ -386,3 +414,19 @@ const PROBE: &str = r#"async () => {
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
     return found;
 }"#;
+
+/// Base64 (RFC 4648 section 4).
+fn decoded(text: &str) -> Vec<u8> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::new();
+    let (mut held, mut bits) = (0_u32, 0);
+    for letter in text.bytes().filter_map(|c| LETTERS.iter().position(|&l| l == c)) {
+        held = held << 6 | letter as u32;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+        }
+    }
+    bytes
+}

@@ -108,6 +108,7 @@ impl Voice {
         let mut child = self
             .command(&command.split(' ').collect::<Vec<_>>())
             .env("VOICE_SERVER_LISTEN", "127.0.0.1:0")
+            .env("VOICE_ADMIN_TOKENS", format!("mo:moderator:{MODERATOR}"))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -162,6 +163,9 @@ pub(crate) fn config_with<S: std::fmt::Display>(settings: &str, feeds: &[(S, Str
 pub(crate) const FETCH: &str = "[site]\ncontact = \"https://voice.example/about\"\n\
     [fetch]\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\nmax_body = \"1MiB\"\n";
 
+/// What the moderator of a running server signs in with.
+pub(crate) const MODERATOR: &str = "the-token-of-a-moderator";
+
 /// A running `voice serve`; killed when the test is done with it.
 pub(crate) struct Server {
     child: Child,
@@ -176,6 +180,21 @@ impl Server {
 
     pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         ask(&self.address, path, headers)
+    }
+
+    /// Sends a form that stands on a page of the server itself, with these further headers.
+    pub(crate) fn submit(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let length = body.len().to_string();
+        let mut all = vec![
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Content-Length", &length),
+            ("Sec-Fetch-Site", "same-origin"),
+        ];
+        all.extend(headers);
+        send(&self.address, "POST", path, &all, &body)
     }
 
     /// Asks for `path` until `done` is content with the answer.
@@ -256,12 +275,16 @@ pub(crate) fn signal(child: &Child, name: &str) {
 
 /// Asks the server at `address` for `path`.
 pub(crate) fn ask(address: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    send(address, "GET", path, headers, "")
+}
+
+fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut stream = TcpStream::connect(address).unwrap();
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         write!(request, "{name}: {value}\r\n").unwrap();
     }
-    request.push_str("\r\n");
+    write!(request, "\r\n{body}").unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
@@ -309,4 +332,27 @@ pub(crate) fn shared() -> Option<PathBuf> {
     let named = option_env!("VOICE_TEST_SHARED").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     named.or(Some(beside)).filter(|path| path.join("blogs").is_dir())
+}
+
+/// What npm put beside the program. `scripts/test` says how; without it a test is skipped, but never in CI.
+pub(crate) fn checker(path: &str) -> Option<PathBuf> {
+    let target = PathBuf::from(env!("CARGO_BIN_EXE_voice"));
+    let file = target
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("npm/node_modules")
+        .join(path);
+    if file.exists() {
+        return Some(file);
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "CI has no {path}; scripts/test installs it"
+    );
+    eprintln!(
+        "skipped: there is no {}; scripts/test says how to get it",
+        file.display()
+    );
+    None
 }

@@ -26,8 +26,6 @@ const BREATH: TimeDelta = TimeDelta::minutes(1);
 const LONGEST_BREATH: TimeDelta = TimeDelta::hours(1);
 /// When what was refused for good is tried again: its news is old by then.
 const NEVER: TimeDelta = TimeDelta::days(365);
-/// How often what nobody confirmed is looked for.
-const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// The mail server, and in whose name it is asked.
 #[derive(Clone)]
@@ -88,7 +86,6 @@ impl PostOffice {
     pub async fn run(&self, site: watch::Receiver<Arc<Site>>, mut stop: watch::Receiver<bool>) {
         let mut failures: i32 = 0;
         let mut silent_until = self.clock.now();
-        let mut forget_at = self.clock.now();
         loop {
             let now = self.clock.now();
             if now >= silent_until {
@@ -103,12 +100,6 @@ impl PostOffice {
                     }
                 }
             }
-            if now >= forget_at {
-                forget_at = now + FORGET_EVERY;
-                if let Err(error) = self.store.forget_what_nobody_confirmed(now).await {
-                    tracing::warn!(%error, "unconfirmed addresses could not be forgotten; trying again in an hour");
-                }
-            }
             tokio::select! {
                 // An error means that nobody can say stop any more, which is as good a reason.
                 _ = stop.wait_for(|&stop| stop) => return,
@@ -118,6 +109,10 @@ impl PostOffice {
     }
 
     /// Sends what waits. A server that is away holds up the rest; an address that it refuses does not.
+    ///
+    /// A mail is claimed before it is sent, and written down as sent right after the server took it. Who dies before the
+    /// server took it leaves it to the next; who dies in the moment between the two makes it come twice, under one
+    /// `Message-ID`, for to lose it would be worse.
     async fn work(&self, site: &Site) -> Result<(), Trouble> {
         self.store.tell_decisions(self.clock.now()).await?;
         let Some(server) = &self.server else { return Ok(()) };

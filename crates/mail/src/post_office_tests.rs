@@ -16,6 +16,8 @@ enum Mood {
     Takes,
     Refuses,
     HangsUp,
+    /// Takes the mail and never says so.
+    FallsSilent,
 }
 
 struct Server {
@@ -82,6 +84,9 @@ async fn converse(stream: TcpStream, mails: Arc<Mutex<Vec<String>>>, mood: Arc<M
                     mail.push('\n');
                 }
                 mails.lock().unwrap().push(mail);
+                if mood == Mood::FallsSilent {
+                    std::future::pending::<()>().await;
+                }
                 "250 taken\r\n"
             }
             "QUIT" => return,
@@ -240,6 +245,41 @@ async fn a_crash_or_a_server_that_hangs_up_neither_loses_nor_doubles() {
 }
 
 #[tokio::test]
+async fn a_mail_that_comes_twice_after_a_crash_can_be_known_as_one() {
+    let voice = Voice::start().await;
+    voice.server.is(Mood::FallsSilent);
+    let (office, site) = (voice.office(), site());
+    let taken = async {
+        while voice.server.mails.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    // The program dies when the server has taken the mail and before that is written down.
+    tokio::select! {
+        _ = office.work(&site) => panic!("the server never answered"),
+        () = taken => {}
+    }
+    drop(office);
+    voice.server.is(Mood::Takes);
+    voice.office().work(&site).await.unwrap();
+    assert_eq!(voice.server.mails.lock().unwrap().len(), 1, "it is claimed still");
+    voice.clock.set(now() + CLAIM);
+    for _ in 0..3 {
+        voice.office().work(&site).await.unwrap();
+    }
+    let came = voice.server.came();
+    let name = |mail: &String| {
+        let mut lines = mail.lines();
+        lines
+            .find(|line| line.starts_with("Message-ID: "))
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(came.len(), 2);
+    assert_eq!(name(&came[0]), name(&came[1]));
+}
+
+#[tokio::test]
 async fn an_address_that_is_refused_is_left_alone_and_told_to_no_log() {
     let voice = Voice::start().await;
     voice.server.is(Mood::Refuses);
@@ -250,11 +290,7 @@ async fn an_address_that_is_refused_is_left_alone_and_told_to_no_log() {
     office.work(&site()).await.unwrap();
     assert!(voice.server.came().is_empty());
     // What nobody confirms is forgotten, and its code with it.
-    voice
-        .store
-        .forget_what_nobody_confirmed(now() + TimeDelta::days(8))
-        .await
-        .unwrap();
+    voice.store.tidy(now() + TimeDelta::days(8)).await.unwrap();
     assert_eq!(voice.store.membership("ann").await.unwrap().unwrap().email, None);
 }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{Image, SafeHtml, TopicMatch};
 
 /// A feed's entry, cleaned and tagged, before the store gives it a key and a place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct EntryDraft {
     /// The feed's own identity for the entry: guid or id, else the link, else a hash.
     pub source_id: String,

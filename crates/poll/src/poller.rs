@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher, Hop};
 use model::{Clock, Feed, FeedStatus, HubTopic, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Document, ReadError, Source, Tagger};
-use store::{Due, FeedState, HostRequest, HubNews, PollRecord, Store, StoreError};
+use store::{Due, FeedState, HostRequest, PollRecord, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
 use twox_hash::XxHash3_128;
 use url::Url;
@@ -231,6 +231,10 @@ impl Poller {
             read
         });
         let mut read = reading.await.map_err(Unread::because)??;
+        read.changes.new = self
+            .store
+            .without_the_withdrawn(feed.id, std::mem::take(&mut read.changes.new))
+            .await?;
         if !read.changes.new.is_empty() {
             let mut dates: Vec<DateTime<Utc>> = read.changes.dates().collect();
             if is_known {
@@ -417,24 +421,13 @@ impl PollInHand {
             _ => 0,
         };
         let record = PollRecord {
-            feed_id: feed.id,
-            feed_version: feed.version,
             fetcher,
-            at: now,
             outcome: PollOutcome::Failed,
             http_status: fetch.http_status,
             duration_ms: fetch.duration.as_millis() as u64,
             body_bytes,
-            error: None,
             requests: requests(&fetch.hops),
-            state: FeedState::of(&feed),
-            new_url: None,
-            hub: HubNews::None,
-            new: Vec::new(),
-            changed: Vec::new(),
-            migrated: None,
-            missing: Vec::new(),
-            found_again: Vec::new(),
+            ..PollRecord::of(&feed, now)
         };
         Self {
             feed,

@@ -1,9 +1,9 @@
 //! Every post of every fixture leaves a trace: none is absent without a reason. Tests alone.
 
 use chrono::{DateTime, Utc};
-use model::{Feed, FeedSpec, IncludeChoice, Pictures, PollOutcome, Site, Topic, TopicRules};
+use model::{FeedSpec, IncludeChoice, Pictures, PollOutcome, Site, Topic, TopicRules};
 use normalize::{Match, Source, Tagger};
-use store::{Cause, Decision, FeedState, PollRecord, SOURCE, Store, Trace};
+use store::{Cause, Decision, PollRecord, SOURCE, Store, Trace};
 use url::Url;
 
 use crate::changes::changes;
@@ -31,29 +31,6 @@ fn site() -> Site {
         }],
         digest_schedule: String::new(),
         digest_late_days: 28,
-    }
-}
-
-fn record(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
-    PollRecord {
-        feed_id: feed.id,
-        feed_version: feed.version,
-        fetcher: 0,
-        at,
-        outcome: PollOutcome::Changed,
-        http_status: Some(200),
-        duration_ms: 0,
-        body_bytes: 0,
-        error: None,
-        requests: Vec::new(),
-        state: FeedState::of(feed),
-        new_url: None,
-        hub: store::HubNews::None,
-        new: Vec::new(),
-        changed: Vec::new(),
-        migrated: None,
-        missing: Vec::new(),
-        found_again: Vec::new(),
     }
 }
 
@@ -96,8 +73,9 @@ async fn no_post_of_any_fixture_is_absent_without_a_reason() {
             let feed = feeds.into_iter().find(|feed| feed.url == url).unwrap();
             let found = changes(&feed, &[], &document.entries, &site, &tagger, now);
             let polled = PollRecord {
+                outcome: PollOutcome::Changed,
                 new: found.new,
-                ..record(&feed, now)
+                ..PollRecord::of(&feed, now)
             };
             assert!(store.record_polls(&[polled]).await.unwrap()[0].accepted);
             let matched = normalize::match_entries(&[], &document.entries);

@@ -71,8 +71,10 @@ impl Admin {
             let (Some(name), Some(role), Some(token)) = (name, role, token) else {
                 return Err(format!("its part {number} is not name:role:token"));
             };
-            let others = [store::MEMBER, store::SOURCE, store::TERMINAL];
-            if name.is_empty() || others.contains(&name) || admins.iter().any(|admin| admin.name == name) {
+            if name.is_empty()
+                || store::NOBODY.contains(&name)
+                || admins.iter().any(|admin| admin.name == name)
+            {
                 return Err(format!(
                     "the name of its part {number} is empty, taken, or one that the log uses for others"
                 ));

@@ -12,13 +12,14 @@ pub(crate) const LARGEST_BYTES: usize = 64 * 1024;
 pub(crate) const LARGEST_OF_ADMIN_BYTES: usize = 2 * 1024 * 1024;
 
 /// The fields of a form, each with its values in the order in which they were sent, and the mistakes found in them.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Form {
     values: HashMap<String, Vec<String>>,
     mistakes: Vec<Mistake>,
 }
 
 /// What is wrong with one field.
+#[derive(Clone)]
 pub(crate) struct Mistake {
     /// The name of the field, which is its `id` in the page as well.
     pub(crate) field: String,

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use model::Week;
 use serde_json::Value;
 
-use crate::testing::{Client, NOW, at, draft, record, site};
+use crate::testing::{Client, NOW, at, draft, feed_named, record, site};
 use crate::{close_issue, settle_issues};
 
 const CLOSED_AT: &str = "2026-11-30T07:00:02Z";
@@ -175,14 +175,7 @@ async fn what_changed_since_stands_beside() {
         (&changes["id"], &changes["changes"]),
         (&"2026-W48".into(), &Value::Array(Vec::new()))
     );
-    let feed = client
-        .store
-        .feeds()
-        .await
-        .unwrap()
-        .into_iter()
-        .find(|feed| feed.slug == "one-example")
-        .unwrap();
+    let feed = feed_named(&client.store, "one-example").await;
     let known = client.store.known_entries(feed.id).await.unwrap();
     let id = known
         .iter()

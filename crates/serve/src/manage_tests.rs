@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use store::{Decision, TERMINAL};
 
 use crate::register_tests::{Blog, is_private, join};
-use crate::testing::{Answer, Client, NOW, at};
+use crate::testing::{Answer, Client, NOW, at, feed_named};
 
 fn by_hand() -> Decision<'static> {
     Decision {
@@ -260,14 +260,7 @@ async fn an_address_changes_when_it_is_looked_at_and_confirmed() {
         )
         .await;
     assert!(moved.text().contains("From now on we read"), "{}", moved.text());
-    let feed = client
-        .store
-        .feeds()
-        .await
-        .unwrap()
-        .into_iter()
-        .find(|feed| feed.slug == "ann-example")
-        .unwrap();
+    let feed = feed_named(&client.store, "ann-example").await;
     assert_eq!(feed.url.as_str(), to);
     assert_eq!(
         client.store.own_posts("ann-example", 10, 0).await.unwrap()[0].key,

@@ -289,3 +289,53 @@ async fn the_first_view_is_light() {
     let bytes = client.get("/").await.body.len();
     assert!(bytes < 60_000, "{bytes} bytes");
 }
+
+#[tokio::test]
+async fn a_member_who_was_merged_is_found_under_the_old_name() {
+    let client = Client::new().await;
+    let decision = store::Decision {
+        by: "mo",
+        why: None,
+        at: at(NOW),
+    };
+    client
+        .store
+        .merge_members("two", "one-example", &decision)
+        .await
+        .unwrap();
+    for rest in [
+        "",
+        "?before=1",
+        "/feed.atom",
+        "/feed.rss",
+        "/feed.json",
+        "/archive/1.atom",
+        "/health.atom",
+        "/badge.svg",
+    ] {
+        let answer = client.get(&format!("/members/two{rest}")).await;
+        assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT, "{rest}");
+        assert_eq!(answer.header("location"), format!("/members/one-example{rest}"));
+    }
+    let answer = client.get("/members/three").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn readers_see_whose_blog_is_proved_theirs() {
+    let client = Client::new().await;
+    let words = "The blog is proved to be theirs.";
+    assert!(!client.get("/members/one-example").await.text().contains(words));
+    let secret = client
+        .store
+        .ask_for_link("one-example", at(NOW))
+        .await
+        .unwrap()
+        .unwrap();
+    client
+        .store
+        .prove(secret.reveal(), "a meta tag", at(NOW))
+        .await
+        .unwrap();
+    assert!(client.get("/members/one-example").await.text().contains(words));
+}

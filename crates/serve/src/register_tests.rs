@@ -338,3 +338,26 @@ async fn a_page_of_ten_thousand_links_and_a_feed_without_end_are_survived() {
     let answer = client.post("/register", &[("blog", &huge.url)]).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
+
+#[tokio::test]
+async fn what_joining_asks_of_a_blog_stands_in_the_ledger_of_its_host() {
+    let (client, blog) = (Client::new().await, Blog::start().await);
+    let today = client.state.now().date_naive();
+    let ledger = async || {
+        let hosts = client.store.host_use(today).await.unwrap();
+        let ours = hosts.into_iter().find(|host| host.host == "127.0.0.1");
+        ours.map_or(0, |host| host.requests)
+    };
+    assert_eq!(ledger().await, 0);
+    client.post("/register", &[("blog", &blog.url)]).await;
+    let asked = u64::from(blog.asked.load(Ordering::SeqCst));
+    assert!(asked >= 2, "its page and its feed");
+    assert_eq!(ledger().await, asked);
+    let manage = join(&client, &blog).await;
+    client.post(&manage, &[("do", "prove")]).await;
+    let asked = u64::from(blog.asked.load(Ordering::SeqCst));
+    assert_eq!(ledger().await, asked, "a proof is looked for, too");
+    let page = client.get("/fetching").await;
+    let row = format!("<th scope=\"row\">127.0.0.1</th><td>0</td><td>{asked}</td>");
+    assert!(page.text().contains(&row), "{row}\n{}", page.text());
+}

@@ -15,7 +15,7 @@ use model::{
     Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
 };
 use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
-use store::{Due, FeedState, HostRequest, HubNews, NewEntry, PollRecord, Retagged, Store};
+use store::{Due, FeedState, HostRequest, NewEntry, PollRecord, Retagged, Store};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use url::Url;
@@ -81,9 +81,6 @@ pub(crate) fn draft(number: u32) -> EntryDraft {
             "<h1>Post {number}</h1><p>The whole secret post {number}.</p>"
         )),
         text: format!("The whole secret post {number} about councillors."),
-        author: None,
-        published: None,
-        updated: None,
         language: Some("en".to_owned()),
         words: 450,
         topics: vec![TopicMatch {
@@ -97,9 +94,7 @@ pub(crate) fn draft(number: u32) -> EntryDraft {
         }],
         hashtags: vec!["localgovdigital".to_owned(), "ukgc15".to_owned()],
         categories: vec!["Council".to_owned()],
-        image: None,
-        licence: None,
-        source_url: None,
+        ..EntryDraft::default()
     }
 }
 
@@ -150,6 +145,12 @@ pub(crate) async fn filled_store() -> Store {
     store
 }
 
+/// The feed with this slug.
+pub(crate) async fn feed_named(store: &Store, slug: &str) -> Feed {
+    let feeds = store.feeds().await.unwrap();
+    feeds.into_iter().find(|feed| feed.slug == slug).unwrap()
+}
+
 /// Records a poll of a feed that found these posts, published then.
 pub(crate) async fn record(
     store: &Store,
@@ -157,13 +158,7 @@ pub(crate) async fn record(
     now: DateTime<Utc>,
     posts: Vec<(EntryDraft, DateTime<Utc>)>,
 ) {
-    let feed = store
-        .feeds()
-        .await
-        .unwrap()
-        .into_iter()
-        .find(|found| found.slug == feed)
-        .unwrap();
+    let feed = feed_named(store, feed).await;
     let new = posts
         .into_iter()
         .map(|(draft, published)| NewEntry {
@@ -187,15 +182,10 @@ pub(crate) async fn record(
 /// A good poll of the feed as it stands, which found nothing.
 pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
     PollRecord {
-        feed_id: feed.id,
-        feed_version: feed.version,
-        fetcher: 0,
-        at: now,
         outcome: PollOutcome::Changed,
         http_status: Some(200),
         duration_ms: 10,
         body_bytes: 1000,
-        error: None,
         requests: vec![HostRequest {
             host: feed.url.host_str().unwrap().to_owned(),
             not_modified: false,
@@ -206,13 +196,7 @@ pub(crate) fn poll(feed: &Feed, now: DateTime<Utc>) -> PollRecord {
             next_poll_at: now + TimeDelta::hours(1),
             ..FeedState::of(feed)
         },
-        new_url: None,
-        hub: HubNews::None,
-        new: Vec::new(),
-        changed: Vec::new(),
-        missing: Vec::new(),
-        found_again: Vec::new(),
-        migrated: None,
+        ..PollRecord::of(feed, now)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
-use model::{PollOutcome, Why};
-use store::HostRequest;
+use model::{HubTopic, PollOutcome, Why};
+use std::time::Duration;
+use store::{HostRequest, HubNews, Intent, NewSubscription, PollRecord};
 
 use crate::testing::{Client, NOW, at};
 
@@ -155,4 +156,65 @@ async fn fetching_tells_each_host_what_was_asked_of_it() {
     // A month later it is of no interest any more.
     client.clock.set(at(NOW) + TimeDelta::days(40));
     assert!(client.get("/fetching").await.text().contains("asked nobody"));
+}
+
+#[tokio::test]
+async fn a_members_page_tells_of_the_hub() {
+    let client = Client::new().await;
+    let feed = client.store.feeds().await.unwrap().remove(0);
+    let target = HubTopic {
+        hub: "https://hub.example/".parse().unwrap(),
+        topic: feed.url.clone(),
+    };
+    let named = PollRecord {
+        hub: HubNews::Named(target.clone()),
+        ..crate::testing::poll(&feed, at(NOW))
+    };
+    client.store.record_polls(&[named]).await.unwrap();
+    let says = async |words: &str| {
+        let page = client.get("/members/one-example").await;
+        let text = page.text();
+        assert!(
+            text.contains("The feed names the hub https://hub.example/") && text.contains(words),
+            "{words}\n{text}"
+        );
+    };
+    says("at which we have not subscribed").await;
+    let wish = NewSubscription {
+        feed_id: feed.id,
+        target: target.clone(),
+        token: "token".to_owned(),
+        secret: "secret".to_owned(),
+    };
+    client
+        .store
+        .add_subscriptions(&[wish], "https://voice.example.org", at(NOW))
+        .await
+        .unwrap();
+    says("it has not confirmed yet").await;
+    let next = at(NOW) + TimeDelta::hours(1);
+    let asked = client
+        .store
+        .take_hub_requests("https://voice.example.org", at(NOW), next)
+        .await
+        .unwrap();
+    assert_eq!(asked.len(), 1);
+    client
+        .store
+        .settle_hub_request("token", at(NOW), next, Some("it answers 500"), &[])
+        .await
+        .unwrap();
+    says("does not tell us of new posts: it answers 500").await;
+    client
+        .store
+        .take_hub_requests("https://voice.example.org", next, next + TimeDelta::hours(1))
+        .await
+        .unwrap();
+    let intent = Intent::Subscribe(Duration::from_hours(72));
+    let confirmed = client
+        .store
+        .confirm_subscription("token", target.topic.as_str(), intent, next)
+        .await;
+    assert!(confirmed.unwrap());
+    says("tells us of new posts at once; we have subscribed until 26 November 2026").await;
 }

@@ -15,7 +15,7 @@ const FORGET_NAME: &str = "UPDATE audit SET target = $2, why = NULL WHERE target
 /// A decision of a person: who takes it, when, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision<'a> {
-    /// Who: a moderator's name, [`MEMBER`], [`SOURCE`] or [`TERMINAL`].
+    /// Who: a moderator's name, [`MEMBER`], [`SOURCE`], [`TERMINAL`] or [`TERM`].
     pub by: &'a str,
     /// The reason, in words for whom it concerns.
     pub why: Option<&'a str>,
@@ -29,6 +29,10 @@ pub const MEMBER: &str = "member";
 pub const SOURCE: &str = "source";
 /// Whoever works at the terminal of the server.
 pub const TERMINAL: &str = "terminal";
+/// Nobody: what was to be kept for a while was kept so long.
+pub const TERM: &str = "term";
+/// All of these: no person can have such a name in the log.
+pub const NOBODY: [&str; 4] = [MEMBER, SOURCE, TERMINAL, TERM];
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

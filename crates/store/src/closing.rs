@@ -11,7 +11,7 @@ use crate::db::Transaction;
 use crate::issues::{Chosen, WeekContents, WeekRules, choose, contents, last_closed};
 use crate::rows::{Fields, millis};
 use crate::sql::{On, Sql, statements};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, scrub};
 
 /// Memberships of one statement at most.
 const ROWS: usize = 512;
@@ -23,7 +23,6 @@ const ADD_REVISION: &str =
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const EMPTY_OLD_REVISIONS: &str = "UPDATE issue_revisions
     SET json = NULL, markdown = NULL, html = NULL, text = NULL, csv = NULL WHERE week = $1 AND revision < $2";
-const WANT_SCRUB: &str = "UPDATE site_state SET scrub = TRUE";
 const LEAVE: &str = "UPDATE issue_entries SET gone_in = $2 WHERE week = $1 AND gone_in IS NULL
     AND entry_id IN (SELECT e.id FROM entries e WHERE e.withdrawn_at IS NOT NULL)";
 
@@ -199,7 +198,7 @@ impl Correcting {
                 .await?;
         }
         Sql::new(FORGET).bind(&week).execute(&mut *transaction).await?;
-        Sql::new(WANT_SCRUB).execute(&mut *transaction).await?;
+        scrub::want(transaction).await?;
         add_revision(transaction, &week, number, at, revision).await?;
         self.transaction.commit().await
     }

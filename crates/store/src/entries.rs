@@ -41,7 +41,7 @@ const KNOWN: &str = "SELECT string_agg(
 const LATEST_DATES: &str = "SELECT published_at FROM entries WHERE feed_id = $1 AND river_at = released_at
     ORDER BY published_at DESC LIMIT $2";
 
-const BY_KEY: &str = concat!(
+pub(crate) const BY_KEY: &str = concat!(
     "SELECT ",
     entry_columns!(),
     " FROM entries e",
@@ -231,14 +231,7 @@ async fn kept_away(
         Some(graveyard) if !additions.is_empty() => graveyard,
         _ => return Ok(vec![false; additions.len()]),
     };
-    let hashes = |addition: &Addition<'_>| {
-        let (feed_id, draft) = (addition.write.feed_id, &addition.new.draft);
-        let link_key = draft.link_key.as_deref();
-        let links = link_key.map(|key| [graveyard.link_in_feed(feed_id, key), graveyard.link(key)]);
-        let mut hashes = vec![graveyard.source_id(feed_id, &draft.source_id)];
-        hashes.extend(links.into_iter().flatten());
-        hashes
-    };
+    let hashes = |addition: &Addition<'_>| graveyard.entry(addition.write.feed_id, &addition.new.draft);
     let all: Vec<String> = additions.iter().flat_map(hashes).collect();
     let away = Graveyard::among(transaction.into(), &all).await?;
     let is_away = |addition| hashes(addition).iter().any(|hash| away.contains_key(hash));

@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use model::Member;
+use model::{Entry, Member};
 
-use crate::rows::Fields;
+use crate::rows::{self, Fields};
 use crate::sql::Sql;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, entries};
 
 macro_rules! left_out {
     () => {
@@ -17,6 +17,7 @@ macro_rules! left_out {
             AND e.shown = FALSE AND e.duplicate_of IS NULL AND e.withdrawn_at IS NULL"
     };
 }
+const IS_LEFT_OUT: &str = concat!("SELECT e.id", left_out!(), " AND e.key = $1");
 const LEFT_OUT: &str = concat!(
     "SELECT e.id, e.key, e.title, e.summary, e.link, e.published_at, e.arrived_at, f.slug,
         m.slug, m.name, m.organisation, m.url, m.kind",
@@ -112,6 +113,24 @@ impl Store {
         Ok(found.into_iter().map(complete).collect())
     }
 
+    /// The entry with this key, if it was left out.
+    pub async fn left_out_entry(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        if Sql::new(IS_LEFT_OUT)
+            .bind(key)
+            .fetch_optional(self.readers())
+            .await?
+            .is_none()
+        {
+            return Ok(None);
+        }
+        let row = Sql::new(entries::BY_KEY)
+            .bind(key)
+            .fetch_one(self.readers())
+            .await?;
+        let complete = entries::complete(self.readers(), vec![rows::entry(&row)?]).await?;
+        Ok(complete.into_iter().next())
+    }
+
     /// How many entries of each member were left out, the most first; members without any are not named.
     pub async fn left_out_counts(&self) -> Result<Vec<LeftOutCount>, StoreError> {
         let rows = Sql::new(COUNTS).fetch_all(self.readers()).await?;
@@ -202,7 +221,17 @@ mod tests {
                 .collect::<Vec<_>>(),
             [("ben", 2)]
         );
+        let tea = store.left_out_entry(&ben[0].key).await.unwrap().unwrap();
+        assert_eq!(
+            (tea.key.as_str(), tea.member.slug.as_str()),
+            (ben[0].key.as_str(), "ben")
+        );
+        for shown in ["shown", "data"] {
+            let key = Sample::new(shown).new.key;
+            assert_eq!(store.left_out_entry(&key).await.unwrap(), None);
+        }
         withdraw(&store, "tea").await;
+        assert_eq!(store.left_out_entry(&tea.key).await.unwrap(), None);
         assert_eq!(keys(&store.left_out(Some("ben"), 10).await.unwrap()), ["cake"]);
     }
 

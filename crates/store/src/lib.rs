@@ -76,7 +76,7 @@ mod vitals;
 mod why;
 mod withdrawal;
 
-pub use audit::{AuditLine, Decision, MEMBER, SOURCE, TERMINAL};
+pub use audit::{AuditLine, Decision, MEMBER, NOBODY, SOURCE, TERM, TERMINAL};
 pub use backup::{BackupReport, Holdings, RestoreReport, back_up, restore};
 pub use carry::{CarriedTable, CarryReport, carry};
 pub use closing::{Closing, Correcting, NewRevision};

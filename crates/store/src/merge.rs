@@ -66,6 +66,8 @@ pub(crate) struct Registered {
     pub(crate) feeds: Vec<StoredFeed>,
     /// Addresses that feeds had before they moved, with indices into `feeds`.
     pub(crate) aliases: Vec<(String, usize)>,
+    /// Slugs that members had before they were merged into others, with indices into `members`.
+    pub(crate) former_slugs: Vec<(String, usize)>,
 }
 
 impl Registered {
@@ -126,8 +128,10 @@ impl<'a> Merge<'a> {
             today,
             by_address,
             feeds_by_slug: feeds().map(|(index, feed)| (feed.slug.clone(), index)).collect(),
-            members_by_slug: (stored.members.iter().enumerate())
-                .map(|(index, member)| (member.slug.clone(), index))
+            members_by_slug: (stored.former_slugs.iter().cloned())
+                .chain(
+                    (stored.members.iter().enumerate()).map(|(index, member)| (member.slug.clone(), index)),
+                )
                 .collect(),
             stated: specs.iter().map(|spec| normal_feed_address(&spec.url)).collect(),
             reserved: specs.iter().filter_map(|spec| spec.slug.as_deref()).collect(),

@@ -87,6 +87,8 @@ async fn member_id(transaction: &mut Transaction, slug: &str) -> Result<Option<i
 
 #[cfg(test)]
 mod tests {
+    use model::FeedSpec;
+
     use crate::testing::{self, Sample, ada, by_hand, found, merge, minutes, record, spec};
 
     #[tokio::test]
@@ -123,5 +125,18 @@ mod tests {
             assert_eq!(store.merged_member("ada").await.unwrap().as_deref(), Some("team"));
             merge(&store, &[ada(), team.clone()]).await;
         }
+        // Nobody else gets the old name, and who goes by it in the file is the one whom it leads to.
+        let namesake = spec("https://other.example.org/feed", "Ada");
+        let further = FeedSpec {
+            name: None,
+            member: Some("ada".to_owned()),
+            ..spec("https://notes.example.org/feed", "")
+        };
+        merge(&store, &[ada(), team, namesake, further]).await;
+        let members = store.members().await.unwrap();
+        let whose: Vec<(&str, usize)> = (members.iter())
+            .map(|detail| (detail.member.slug.as_str(), detail.feeds.len()))
+            .collect();
+        assert_eq!(whose, [("ada-2", 1), ("team", 3)]);
     }
 }

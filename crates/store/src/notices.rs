@@ -347,7 +347,7 @@ impl Store {
     }
 
     /// Forgets addresses that nobody confirmed in seven days, and the codes that were sent to them.
-    pub async fn forget_what_nobody_confirmed(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub(crate) async fn forget_what_nobody_confirmed(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.forget_unconfirmed_emails(now).await?;
         self.erase(Sql::new(FORGET_SECRETS).bind(millis(now - NEWS)))
             .await
@@ -364,5 +364,107 @@ impl Store {
     /// Forgets the address that this ends mail to; none is sent to it from now on.
     pub async fn unsubscribe(&self, unsubscribe: &str) -> Result<(), StoreError> {
         self.erase(Sql::new(UNSUBSCRIBE).bind(unsubscribe)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{by_hand, minutes, now, pending};
+
+    #[tokio::test]
+    async fn a_member_reads_what_they_were_told_once_each_newest_first() {
+        let store = pending().await;
+        store
+            .ask_for_confirmation("ada", "ada@example.org", now())
+            .await
+            .unwrap();
+        store.approve_feed("ada", &by_hand(minutes(1))).await.unwrap();
+        let feed = store.feeds().await.unwrap().remove(0);
+        let broke = HealthChange::Broke(minutes(2), "the server says 500".to_owned());
+        for (change, at) in [
+            (broke.clone(), minutes(3)),
+            (broke, minutes(4)),
+            (HealthChange::Well, minutes(5)),
+            (HealthChange::Well, minutes(6)),
+        ] {
+            store.note_health(&[(feed.id, change)], at).await.unwrap();
+        }
+        for _ in 0..2 {
+            store.tell_decisions(minutes(7)).await.unwrap();
+        }
+        let told = store.notices("ada", 9).await.unwrap();
+        let seen: Vec<_> = (told.iter())
+            .map(|notice| (notice.kind, notice.at, notice.words.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (NoticeKind::Well, minutes(5), None),
+                (NoticeKind::Broke, minutes(3), Some("the server says 500")),
+                (NoticeKind::Approved, minutes(1), Some("because")),
+                (NoticeKind::Registered, now(), None),
+            ]
+        );
+        assert!(
+            told.iter()
+                .all(|notice| notice.sent_at.is_none() && notice.feed.as_deref() == Some(feed.url.as_str()))
+        );
+        assert_eq!(store.notices("ada", 1).await.unwrap(), told[..1]);
+        assert_eq!(store.notices("nobody", 9).await.unwrap(), []);
+        let troubles = store.troubles("ada", 9).await.unwrap();
+        assert_eq!(troubles.len(), 1);
+        assert_eq!(
+            (troubles[0].since, troubles[0].noted_at, troubles[0].ended_at),
+            (minutes(2), minutes(3), Some(minutes(5)))
+        );
+        assert_eq!(store.open_troubles().await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_mail_is_claimed_by_one_and_only_after_the_address_is_confirmed() {
+        let store = pending().await;
+        assert!(
+            store
+                .ask_for_confirmation("ada", "ada@example.org", now())
+                .await
+                .unwrap()
+        );
+        store.tell_decisions(now()).await.unwrap();
+        let claim = async |at: i64| store.claim_mail(minutes(at), minutes(at + 1)).await.unwrap();
+        let first = claim(0).await.unwrap();
+        assert_eq!((first.kind, first.member.as_str()), (NoticeKind::Confirm, "ada"));
+        assert_eq!(
+            claim(0).await,
+            None,
+            "somebody has it, and nothing else may be sent"
+        );
+        assert_eq!(
+            claim(1).await.map(|mail| mail.id),
+            Some(first.id),
+            "whoever had it died"
+        );
+        store.mail_sent(&first, minutes(1)).await.unwrap();
+        assert_eq!(claim(9).await, None);
+        let code = first.code.unwrap();
+        assert_eq!(
+            store.confirm_email(&code, minutes(2)).await.unwrap().as_deref(),
+            Some("ada")
+        );
+        let second = claim(10).await.unwrap();
+        assert_eq!((second.kind, &second.code), (NoticeKind::Registered, &None));
+        store.mail_failed(&second, minutes(20)).await.unwrap();
+        assert_eq!(claim(19).await, None);
+        assert_eq!(claim(20).await.map(|mail| mail.id), Some(second.id));
+        store.mail_sent(&second, minutes(21)).await.unwrap();
+        assert_eq!(
+            store.notices("ada", 9).await.unwrap()[0].sent_at,
+            Some(minutes(21))
+        );
+        // Who wants no more gets none.
+        assert!(store.is_subscribed(&second.unsubscribe).await.unwrap());
+        store.unsubscribe(&second.unsubscribe).await.unwrap();
+        assert!(!store.is_subscribed(&second.unsubscribe).await.unwrap());
+        assert_eq!(store.membership("ada").await.unwrap().unwrap().email, None);
     }
 }

@@ -146,3 +146,76 @@ fn own_post(row: &Row) -> Result<OwnPost, StoreError> {
         words,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Sample, by_hand, feed, minutes, record, record_at, withdraw};
+
+    #[tokio::test]
+    async fn each_has_what_became_of_it() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let team = feed(&store, "https://team.example.org/feed", "Team").await;
+        let posts = ["shown", "left-out", "withdrawn", "told"].map(|name| {
+            let sample = Sample::new(name).at(minutes(-(name.len() as i64)));
+            if name == "left-out" {
+                sample.hidden()
+            } else {
+                sample
+            }
+            .entry()
+        });
+        record(&store, &ada, posts.to_vec()).await;
+        let mut same = Sample::new("told").entry();
+        same.key = "teamsown".to_owned();
+        record_at(&store, &team, minutes(1), vec![same], Vec::new()).await;
+        withdraw(&store, "withdrawn").await;
+        let verdicts = async |member: &str| -> Vec<(String, Verdict)> {
+            let posts = store.own_posts(member, 9, 0).await.unwrap();
+            assert_eq!(store.count_own_posts(member).await.unwrap(), posts.len() as u64);
+            (posts.into_iter())
+                .map(|post| (post.key.trim_end_matches('x').to_owned(), post.verdict))
+                .collect()
+        };
+        assert_eq!(
+            verdicts("ada").await,
+            [
+                ("told".to_owned(), Verdict::Shown(minutes(-4))),
+                ("shown".to_owned(), Verdict::Shown(minutes(-5))),
+                ("leftxout".to_owned(), Verdict::LeftOut),
+                (
+                    "withdrawn".to_owned(),
+                    Verdict::Withdrawn(minutes(30), Some(Cause::Author), None)
+                ),
+            ]
+        );
+        let told = Sample::new("told").new.key;
+        assert_eq!(
+            verdicts("team").await,
+            [(
+                "teamsown".to_owned(),
+                Verdict::SameStory(told.clone(), "Ada".to_owned())
+            )]
+        );
+        // One after another, and nobody sees another's.
+        let second = store.own_posts("ada", 1, 1).await.unwrap();
+        assert_eq!(second[0].key, Sample::new("shown").new.key);
+        assert_eq!(store.own_post("ada", &told).await.unwrap().unwrap().key, told);
+        assert_eq!(store.own_post("team", &told).await.unwrap(), None);
+        let gone = Sample::new("withdrawn").new.key;
+        let gone = store.own_post("ada", &gone).await.unwrap().unwrap();
+        assert_eq!((gone.title, gone.link, gone.words), (None, None, 0));
+    }
+
+    #[tokio::test]
+    async fn links_to_the_page_are_counted() {
+        let store = testing::pending().await;
+        assert_eq!(store.count_links("ada").await.unwrap(), 0);
+        store.ask_for_link("ada", minutes(1)).await.unwrap();
+        store.ask_for_link("ada", minutes(2)).await.unwrap();
+        assert_eq!(store.count_links("ada").await.unwrap(), 2);
+        store.new_link("ada", &by_hand(minutes(3))).await.unwrap();
+        assert_eq!(store.count_links("ada").await.unwrap(), 1);
+    }
+}

@@ -101,24 +101,33 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 /// nobody who reads changes in order misses one.
 const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
-/// Writes what lives into new files and gives the old ones up: a plain `VACUUM` would leave dead rows' bytes in place.
-const REWRITE_TABLES: [&str; 15] = [
+/// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
+/// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
+const REWRITE_TABLES: [&str; 21] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
     "VACUUM (FULL) entry_counts",
     "VACUUM (FULL) entry_links",
     "VACUUM (FULL) topic_disputes",
+    "VACUUM (FULL) reports",
     "VACUUM (FULL) issue_members",
     "VACUUM (FULL) issue_revisions",
     "VACUUM (FULL) notices",
     "VACUUM (FULL) feed_troubles",
     "VACUUM (FULL) feeds",
     "VACUUM (FULL) feed_aliases",
+    "VACUUM (FULL) polls",
+    "VACUUM (FULL) subscriptions",
+    "VACUUM (FULL) registrations",
+    "VACUUM (FULL) host_days",
     "VACUUM (FULL) members",
+    "VACUUM (FULL) member_aliases",
     "VACUUM (FULL) member_emails",
     "VACUUM (FULL) audit",
 ];
+const WAIT_A_SECOND: &str = "SET lock_timeout = '1s'";
+const WAIT_AS_BEFORE: &str = "RESET lock_timeout";
 
 /// A table that a program other than this one made.
 const FOREIGN_TABLE: &str =
@@ -210,12 +219,23 @@ async fn migrate(writer: &Pool<Postgres>, database: &str) -> Result<(), StoreErr
     Ok(transaction.commit().await?)
 }
 
-/// Leaves nothing of erased text in the tables' files.
+/// Leaves nothing of erased text in the tables' files. Gives false while somebody still reads in one of them.
 pub(crate) async fn scrub(writer: &Pool<Postgres>) -> Result<bool, StoreError> {
+    let mut connection = writer.acquire().await?;
+    sqlx::query(WAIT_A_SECOND).execute(&mut *connection).await?;
+    let mut done = Ok(());
     for table in REWRITE_TABLES {
-        sqlx::query(table).execute(writer).await?;
+        done = sqlx::query(table).execute(&mut *connection).await.map(drop);
+        if done.is_err() {
+            break;
+        }
     }
-    Ok(true)
+    sqlx::query(WAIT_AS_BEFORE).execute(&mut *connection).await?;
+    match done.map_err(StoreError::from) {
+        Ok(()) => Ok(true),
+        Err(StoreError::Locked { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The kind of trouble behind an error code (PostgreSQL's appendix A).

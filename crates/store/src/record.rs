@@ -48,6 +48,32 @@ pub struct PollRecord {
     pub found_again: Vec<i64>,
 }
 
+impl PollRecord {
+    /// A poll of the feed as it stands that found nothing new, by no fetcher in particular.
+    pub fn of(feed: &Feed, at: DateTime<Utc>) -> Self {
+        Self {
+            feed_id: feed.id,
+            feed_version: feed.version,
+            fetcher: 0,
+            at,
+            outcome: PollOutcome::Unchanged,
+            http_status: None,
+            duration_ms: 0,
+            body_bytes: 0,
+            error: None,
+            requests: Vec::new(),
+            state: FeedState::of(feed),
+            new_url: None,
+            hub: HubNews::None,
+            new: Vec::new(),
+            changed: Vec::new(),
+            migrated: None,
+            missing: Vec::new(),
+            found_again: Vec::new(),
+        }
+    }
+}
+
 /// What a poll says of the hub that pushes news of a feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum HubNews {

@@ -3,12 +3,12 @@
 //! Nothing of it is polled, and neither the feed nor a member who has no other stands on a public page, before a
 //! moderator takes it on (`decisions.rs`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use model::{FeedSpec, FeedStatus, normal_feed_address};
 use url::Url;
 
-use crate::audit::{self, Decision, MEMBER};
+use crate::audit::{self, Decision, MEMBER, TERM};
 use crate::manage_links::{add_link, link_of};
 use crate::merge::Origin;
 use crate::registry;
@@ -21,6 +21,14 @@ use crate::{Store, StoreError};
 const REGISTER: &str = "INSERT INTO registrations (feed_id, registered_at, preview)
     SELECT f.id, $2, $3 FROM feeds f WHERE f.slug = $1";
 const CONSENT: &str = "UPDATE members SET consented_at = $2 WHERE slug = $1 AND consented_at IS NULL";
+
+const REJECTED: &str = "SELECT f.slug FROM tombstones t JOIN feeds f ON f.id = t.feed_id
+    WHERE t.cause = 'rejected' AND t.since_at <= $1 AND f.status = 'rejected' AND f.withdrawn_at IS NULL
+    ORDER BY f.id";
+
+/// For how long a blogger who was turned down can read why, and a moderator can think again. Then only the hash of the
+/// address stays.
+const REJECTED_STAYS: TimeDelta = TimeDelta::days(90);
 
 /// Somebody who asks to join.
 #[derive(Debug, Clone)]
@@ -149,6 +157,24 @@ impl Store {
     /// Whether this address was withdrawn or turned down, and why.
     pub async fn feed_is_away(&self, url: &Url) -> Result<Option<Cause>, StoreError> {
         why_away(self.readers(), url).await
+    }
+
+    /// Erases what was turned down long ago: the feed, and its member if there is no other feed of theirs.
+    pub async fn forget_rejected(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let rows = Sql::new(REJECTED)
+            .bind(millis(now - REJECTED_STAYS))
+            .fetch_all(self.readers())
+            .await?;
+        for row in &rows {
+            let slug: String = Fields::of("feeds", row).take()?;
+            let decision = Decision {
+                by: TERM,
+                why: None,
+                at: now,
+            };
+            self.withdraw_feed(&slug, Cause::Rejected, &decision).await?;
+        }
+        Ok(())
     }
 
     /// Lets an address that was withdrawn or turned down be added again: somebody means it.
@@ -334,5 +360,40 @@ mod tests {
         assert_eq!(store.feeds().await.unwrap()[0].status, FeedStatus::Active);
         merge(&store, &[]).await;
         assert_eq!(merge(&store, &[ada()]).await.resumed, ["ada"]);
+    }
+
+    #[tokio::test]
+    async fn who_was_turned_down_is_forgotten_after_ninety_days_but_for_a_hash() {
+        let store = pending().await;
+        store.set_email("ada", "ada@example.org", now()).await.unwrap();
+        store.reject_feed("ada", &by_hand(now())).await.unwrap();
+        let term = now() + REJECTED_STAYS;
+        store.tidy(term - TimeDelta::minutes(1)).await.unwrap();
+        assert!(store.membership("ada").await.unwrap().is_some());
+        store.tidy(term).await.unwrap();
+        assert_eq!(store.memberships().await.unwrap(), []);
+        assert_eq!(
+            store.feed_is_away(&ada().url).await.unwrap(),
+            Some(Cause::Rejected)
+        );
+        assert_eq!(
+            asks_to_join(&store, ada()).await,
+            Registered::Away {
+                cause: Cause::Rejected
+            }
+        );
+        let log = store.audit(None, 9).await.unwrap();
+        assert!(log.iter().all(|line| line.target != "ada"), "{log:?}");
+        assert_eq!(
+            (log[0].by.as_str(), log[0].action.as_str()),
+            (TERM, "withdraw member")
+        );
+        // Whoever is taken on later stays.
+        store.let_back(&ada().url).await.unwrap();
+        asks_to_join(&store, ada()).await;
+        store.reject_feed("ada", &by_hand(term)).await.unwrap();
+        store.approve_feed("ada", &by_hand(term)).await.unwrap();
+        store.tidy(term + REJECTED_STAYS).await.unwrap();
+        assert!(store.membership("ada").await.unwrap().is_some());
     }
 }

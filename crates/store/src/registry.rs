@@ -26,6 +26,7 @@ const FEEDS: &str =
     FROM feeds ORDER BY id";
 
 const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
+const FORMER_SLUGS: &str = "SELECT slug, member_id FROM member_aliases ORDER BY slug";
 
 const ADD_MEMBER: &str = "INSERT INTO members (slug, name, organisation, url, kind, created_at)
     VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
@@ -185,6 +186,7 @@ impl Registered {
     async fn read(mut on: On<'_>) -> Result<Self, StoreError> {
         // What names others first: without a lock another process may add some in between, and then those are there.
         let alias_rows = Sql::new(ALIASES).fetch_all(on.again()).await?;
+        let former_rows = Sql::new(FORMER_SLUGS).fetch_all(on.again()).await?;
         let feed_rows = Sql::new(FEEDS).fetch_all(on.again()).await?;
         let mut registered = Self::default();
         let (mut places, mut feeds) = (HashMap::new(), HashMap::new());
@@ -200,6 +202,12 @@ impl Registered {
                 url: fields.take()?,
                 kind: fields.read(MemberKind::parse)?,
             });
+        }
+        for row in &former_rows {
+            let mut fields = Fields::of("member_aliases", row);
+            let slug = fields.take()?;
+            let member = fields.read(|id: i64| places.get(&id).copied())?;
+            registered.former_slugs.push((slug, member));
         }
         for row in &feed_rows {
             let mut fields = Fields::of("feeds", row);

@@ -47,7 +47,7 @@ pub struct Report {
     pub withdrawn_at: Option<DateTime<Utc>>,
     /// Whose entry it is: slug and name.
     pub member: (String, String),
-    /// What is wrong with it.
+    /// What is wrong with it; empty once the entry is withdrawn, which it may have quoted.
     pub reason: String,
     /// Where an answer reaches whoever reported.
     pub email: Option<String>,

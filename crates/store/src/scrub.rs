@@ -30,6 +30,15 @@ impl Store {
         }
         Ok(done)
     }
+
+    /// What is scrubbed, in words. A server's log of writes holds what was erased until its turn to be overwritten comes,
+    /// as copies do.
+    pub(crate) fn files(&self) -> &'static str {
+        match &self.writer {
+            Pool::Sqlite(_) => "the files of the database, its log of writes among them",
+            Pool::Postgres(_) => "the files of the database’s tables",
+        }
+    }
 }
 
 /// Wishes that what this transaction erases be overwritten once it is committed.

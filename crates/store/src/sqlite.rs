@@ -163,12 +163,11 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
 /// says "locked" without the wait that it was told.
 async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     const PAUSE: Duration = Duration::from_millis(50);
-    let mut waited = Duration::ZERO;
+    let begun = tokio::time::Instant::now();
     loop {
         match attempt().await {
-            Err(StoreError::Locked { .. }) if waited < BUSY_TIMEOUT => {
+            Err(StoreError::Locked { .. }) if begun.elapsed() < BUSY_TIMEOUT => {
                 tokio::time::sleep(PAUSE).await;
-                waited += PAUSE;
             }
             done => return done,
         }

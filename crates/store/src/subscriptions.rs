@@ -15,7 +15,7 @@ use crate::db::Transaction;
 use crate::feeds::Due;
 use crate::record::{HostRequest, HubNews, PollRecord};
 use crate::rows::{self, Fields, feed_columns, millis};
-use crate::sql::Sql;
+use crate::sql::{Row, Sql};
 use crate::{Store, StoreError, hosts};
 
 /// How many requests to hubs are begun at once.
@@ -110,9 +110,8 @@ const TAKE_PUSHED: &str = "UPDATE feeds SET next_poll_at = $1, next_poll_why = '
         AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.feed_id = feeds.id AND l.until_at > $1)
     RETURNING id";
 
-const ALL: &str =
-    "SELECT feed_id, hub, asked_at, lease_until_at, last_error FROM subscriptions WHERE wanted = TRUE
-    ORDER BY feed_id";
+const WANTED: &str =
+    "SELECT feed_id, hub, asked_at, lease_until_at, last_error FROM subscriptions WHERE wanted = TRUE";
 
 /// A subscription to be made.
 #[derive(Debug, Clone)]
@@ -397,20 +396,31 @@ impl Store {
 
     /// How the wanted subscriptions stand, by feed.
     pub async fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
-        let rows = Sql::new(ALL).fetch_all(self.readers()).await?;
-        rows.iter()
-            .map(|row| {
-                let mut fields = Fields::of("subscriptions", row);
-                Ok(Subscription {
-                    feed_id: fields.take()?,
-                    hub: fields.read(|url: &str| url.parse().ok())?,
-                    asked_at: fields.at_optional()?,
-                    lease_until: fields.at_optional()?,
-                    last_error: fields.take()?,
-                })
-            })
-            .collect()
+        let rows = Sql::new(format!("{WANTED} ORDER BY feed_id"))
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(wanted).collect()
     }
+
+    /// How the wanted subscription of this feed stands.
+    pub async fn subscription(&self, feed_id: i64) -> Result<Option<Subscription>, StoreError> {
+        let row = Sql::new(format!("{WANTED} AND feed_id = $1"))
+            .bind(feed_id)
+            .fetch_optional(self.readers())
+            .await?;
+        row.as_ref().map(wanted).transpose()
+    }
+}
+
+fn wanted(row: &Row) -> Result<Subscription, StoreError> {
+    let mut fields = Fields::of("subscriptions", row);
+    Ok(Subscription {
+        feed_id: fields.take()?,
+        hub: fields.read(|url: &str| url.parse().ok())?,
+        asked_at: fields.at_optional()?,
+        lease_until: fields.at_optional()?,
+        last_error: fields.take()?,
+    })
 }
 
 /// Writes which hubs feeds name now, where these polls have news of it.

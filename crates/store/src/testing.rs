@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-use crate::record::{ChangedEntry, FeedState, HubNews, NewEntry, PollCounts, PollRecord};
+use crate::record::{ChangedEntry, FeedState, NewEntry, PollCounts, PollRecord};
 use crate::rows::Fields;
 use crate::sql::Sql;
 use crate::{Cause, Decision, EntryLookup, Receipt, Registered, Registration, Store};
@@ -273,17 +273,9 @@ impl Sample {
             summary: format!("Summary of {name}."),
             content_html: SafeHtml::vouched(format!("<p>Text of {name}.</p>")),
             text: format!("Text of {name}."),
-            author: None,
-            published: None,
-            updated: None,
             language: Some("en".to_owned()),
             words: 3,
-            topics: Vec::new(),
-            hashtags: Vec::new(),
-            categories: Vec::new(),
-            image: None,
-            licence: None,
-            source_url: None,
+            ..EntryDraft::default()
         };
         Self {
             new: NewEntry {
@@ -367,16 +359,9 @@ impl Sample {
 /// A good poll of the feed as it stands.
 pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
     PollRecord {
-        feed_id: feed.id,
-        feed_version: feed.version,
-        fetcher: 0,
-        at,
         outcome: PollOutcome::NotModified,
         http_status: Some(304),
         duration_ms: 12,
-        body_bytes: 0,
-        error: None,
-        requests: Vec::new(),
         state: FeedState {
             status: FeedStatus::Active,
             next_poll_at: at + TimeDelta::minutes(30),
@@ -386,13 +371,7 @@ pub(crate) fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
             moved: None,
             ..FeedState::of(feed)
         },
-        new_url: None,
-        hub: HubNews::None,
-        new: Vec::new(),
-        changed: Vec::new(),
-        migrated: None,
-        missing: Vec::new(),
-        found_again: Vec::new(),
+        ..PollRecord::of(feed, at)
     }
 }
 

@@ -7,14 +7,15 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use model::normal_feed_address;
+use model::{EntryDraft, normal_feed_address};
 use url::Url;
 
-use crate::StoreError;
 use crate::db::Transaction;
+use crate::record::NewEntry;
 use crate::rows::{Fields, millis};
 use crate::secrets::{Secret, hash};
 use crate::sql::{On, Sql, statements};
+use crate::{Store, StoreError};
 
 /// Hashes of one statement at most.
 const HASHES: usize = 64;
@@ -66,6 +67,28 @@ impl Cause {
         ]
         .into_iter()
         .find(|cause| cause.as_str() == word)
+    }
+}
+
+impl Store {
+    /// Leaves out of what a feed offers as new whatever was withdrawn: it stays in the feed for as long as its blog keeps
+    /// it there, and is no news. (What is withdrawn meanwhile, [`Self::record_polls`] passes over.)
+    pub async fn without_the_withdrawn(
+        &self,
+        feed_id: i64,
+        mut new: Vec<NewEntry>,
+    ) -> Result<Vec<NewEntry>, StoreError> {
+        if new.is_empty() {
+            return Ok(new);
+        }
+        let Some(graveyard) = Graveyard::find(self.readers()).await? else {
+            return Ok(new);
+        };
+        let hashes = |entry: &NewEntry| graveyard.entry(feed_id, &entry.draft);
+        let all: Vec<String> = new.iter().flat_map(hashes).collect();
+        let away = Graveyard::among(self.readers().into(), &all).await?;
+        new.retain(|entry| !hashes(entry).iter().any(|hash| away.contains_key(hash)));
+        Ok(new)
     }
 }
 
@@ -125,6 +148,14 @@ impl Graveyard {
     /// The hash of a link wherever it stands.
     pub(crate) fn link(&self, link_key: &str) -> String {
         hash(&[&self.salt, "link", link_key])
+    }
+
+    /// The hashes by which an entry of this feed lies here.
+    pub(crate) fn entry(&self, feed_id: i64, draft: &EntryDraft) -> Vec<String> {
+        let links = (draft.link_key.as_deref()).map(|key| [self.link_in_feed(feed_id, key), self.link(key)]);
+        std::iter::once(self.source_id(feed_id, &draft.source_id))
+            .chain(links.into_iter().flatten())
+            .collect()
     }
 
     /// Those of `hashes` that lie here.

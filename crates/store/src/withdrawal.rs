@@ -65,7 +65,6 @@ const PLACES: [&str; 4] = [
     "exports, which say that it was withdrawn",
     "open digests",
 ];
-const FILES: &str = "the files of the database, its log of writes among them";
 
 impl Store {
     /// Erases these entries. Keys of nobody, or of what is withdrawn already, are passed over.
@@ -158,7 +157,7 @@ impl<'a> Withdrawal<'a> {
         self.transaction.commit().await?;
         // From here on it is withdrawn. What cannot be scrubbed now is tried again.
         let scrubbed = store.scrub().await.unwrap_or(false);
-        let files = scrubbed.then_some(FILES);
+        let files = scrubbed.then(|| store.files());
         let places = PLACES.into_iter().chain(files).filter(|_| is_any);
         Ok(Receipt {
             at,

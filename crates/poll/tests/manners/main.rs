@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod cases;
+mod locked;
 mod month;
 mod posts;
 mod web;

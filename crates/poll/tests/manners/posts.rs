@@ -1,7 +1,7 @@
 //! What becomes of a blog's posts over several polls: deletions at the source, and a move to another platform.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use store::EntryQuery;
+use store::{Cause, Decision, EntryQuery, MEMBER};
 
 use crate::cases::{NOW, Says};
 use crate::web::{Answer, Web, rss};
@@ -88,6 +88,46 @@ async fn problem_15_only_what_is_deleted_at_the_source_is_withdrawn() {
     assert_eq!(web.round_of_all().await.entries_new, 0);
     assert_eq!(titles(&web).await, ["six", "four", "two", "one"]);
     assert_eq!(pages(&web).len(), 3);
+}
+
+#[tokio::test]
+async fn what_its_author_took_back_is_no_news_though_the_blog_keeps_it() {
+    const POSTS: [&str; 4] = ["four", "three", "two", "one"];
+    let says = Says::default();
+    let heard = says.clone();
+    let mut web = Web::new(NOW, move |host, path, tag, _| heard.answer(host, path, tag)).await;
+    says.set("ada.example", Answer::ok(posts_of_ada(&web, &POSTS, &["four"])));
+    web.join(&["ada.example".to_owned()]).await;
+    web.round_of_all().await;
+    let entries = web.store.entries(&EntryQuery::newest(9)).await.unwrap().entries;
+    let two = entries.iter().find(|entry| entry.title.as_deref() == Some("two"));
+    let decision = Decision {
+        by: MEMBER,
+        why: None,
+        at: web.now(),
+    };
+    let keys = [&two.unwrap().key];
+    web.store
+        .withdraw_entries(&keys, Cause::Author, &decision)
+        .await
+        .unwrap();
+    let revision = web.store.revision().await.unwrap().number;
+    // Other bytes each time, the same posts: nothing is offered, so nothing is written but the poll.
+    for round in 0..3 {
+        let body = posts_of_ada(&web, &POSTS, &["four"])
+            .replace("</channel>", &format!("<!-- {round} --></channel>"));
+        says.set("ada.example", Answer::ok(body));
+        web.pass(TimeDelta::days(1));
+        let summary = web.round_of_all().await;
+        assert_eq!((summary.unchanged, summary.changed), (1, 0), "{summary:?}");
+        assert_eq!(web.store.revision().await.unwrap().number, revision);
+    }
+    // Edited and re-dated it is still the one that was taken back; what is new comes.
+    let edited = posts_of_ada(&web, &POSTS, &[]).replace("<title>two</title>", "<title>two, again</title>");
+    says.set("ada.example", Answer::ok(edited));
+    web.pass(TimeDelta::days(1));
+    assert_eq!(web.round_of_all().await.entries_new, 1);
+    assert_eq!(titles(&web).await, ["four", "three", "one"]);
 }
 
 #[tokio::test]

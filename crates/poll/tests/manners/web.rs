@@ -106,6 +106,15 @@ impl Web {
         now: &str,
         respond: impl Fn(&str, &str, Option<&str>, DateTime<Utc>) -> Answer + Send + Sync + 'static,
     ) -> Self {
+        Self::on(Store::open("sqlite::memory:").await.unwrap(), now, respond).await
+    }
+
+    /// As [`Self::new`], on this database.
+    pub(crate) async fn on(
+        store: Store,
+        now: &str,
+        respond: impl Fn(&str, &str, Option<&str>, DateTime<Utc>) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let clock = Arc::new(FixedClock::at(now.parse().unwrap()));
@@ -127,7 +136,6 @@ impl Web {
         };
         let names = Arc::new(OurNames(Arc::clone(&registrar)));
         let fetcher = Fetcher::with_names(config, names).unwrap();
-        let store = Store::open("sqlite::memory:").await.unwrap();
         let settings = PollerSettings {
             intervals: INTERVALS,
             schedule: CronLine::parse("0 */5 * * * *", chrono_tz::UTC).unwrap(),

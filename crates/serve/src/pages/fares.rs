@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
-use model::{Feed, FeedStatus, PollOutcome};
-use store::PollSummaryRow;
+use model::{Feed, FeedStatus, HubTopic, PollOutcome};
+use store::{PollSummaryRow, Subscription};
 
 use super::page;
 use super::shell::{Part, Shell};
@@ -29,6 +29,8 @@ pub(super) struct Fare {
     pub(super) is_link: bool,
     pub(super) state: String,
     pub(super) reason: String,
+    /// What becomes of the hub that the feed names, in a sentence.
+    pub(super) hub: Option<String>,
     pub(super) next: Option<NextTime>,
     pub(super) polls: usize,
     pub(super) not_modified: usize,
@@ -50,12 +52,16 @@ impl Fare {
         let mut fares = Vec::with_capacity(feeds.len());
         for feed in feeds {
             let polls = asked.store().recent_polls(feed.id, POLLS_COUNTED).await?;
-            fares.push(Self::of(asked, feed, &polls));
+            let subscription = match &feed.hub {
+                Some(_) => asked.store().subscription(feed.id).await?,
+                None => None,
+            };
+            fares.push(Self::of(asked, feed, &polls, subscription.as_ref()));
         }
         Ok(fares)
     }
 
-    fn of(asked: &Asked, feed: &Feed, polls: &[PollSummaryRow]) -> Self {
+    fn of(asked: &Asked, feed: &Feed, polls: &[PollSummaryRow], subscription: Option<&Subscription>) -> Self {
         let site = &asked.site;
         let health = feed.health(site.timezone, asked.state.now());
         Self {
@@ -63,6 +69,7 @@ impl Fare {
             is_link: links::web_address(feed.url.as_str()).is_some(),
             state: health.state.to_string(),
             reason: health.reason,
+            hub: (feed.hub.as_ref()).map(|named| hub(named, subscription, asked)),
             next: (feed.status == FeedStatus::Active).then(|| NextTime {
                 at: When::minute(feed.next_poll_at, site),
                 why: feed.next_poll_why.to_string(),
@@ -77,6 +84,26 @@ impl Fare {
                     came: what_came(poll),
                 })
                 .collect(),
+        }
+    }
+}
+
+/// Whether the hub tells us of new posts, and if not, why.
+fn hub(named: &HubTopic, subscription: Option<&Subscription>, asked: &Asked) -> String {
+    let start = format!("The feed names the hub {}", named.hub);
+    let Some(subscription) = subscription else {
+        return format!("{start}, at which we have not subscribed.");
+    };
+    match (subscription.lease_until, &subscription.last_error) {
+        (Some(until), _) if until > asked.state.now() => format!(
+            "{start}, which tells us of new posts at once; we have subscribed until {}.",
+            When::day(until, &asked.site).text
+        ),
+        (_, Some(error)) => {
+            format!("{start}, which does not tell us of new posts: {error}. We go on asking.")
+        }
+        (_, None) => {
+            format!("{start}; we have asked it to tell us of new posts, and it has not confirmed yet.")
         }
     }
 }

@@ -165,6 +165,7 @@ struct MemberPage {
     organisation: Option<String>,
     site_url: Option<String>,
     is_team: bool,
+    is_verified: bool,
     entries: u32,
     since: Option<String>,
     newest: Option<When>,
@@ -178,7 +179,7 @@ pub(crate) async fn member(asked: Asked) -> Made {
         feeds,
         entries,
         newest,
-        ..
+        verified_at,
     } = known_member(&asked).await?;
     let mut query = EntryQuery::newest(PAGE);
     query.member = Some(member.slug.clone());
@@ -196,6 +197,7 @@ pub(crate) async fn member(asked: Asked) -> Made {
         name: member.name,
         organisation: member.organisation,
         site_url: member.url.as_deref().and_then(links::web_address),
+        is_verified: verified_at.is_some(),
         is_team: member.kind == model::MemberKind::Team,
         entries,
         since: feeds.iter().map(|feed| feed.joined).min().map(day_text),
@@ -205,10 +207,24 @@ pub(crate) async fn member(asked: Asked) -> Made {
     .map(|page| page.changed_at(changed.map_or(asked.changed, |at| at.max(asked.changed))))
 }
 
-/// The member whom the path names, or a failure that says where the members are.
+/// The member whom the path names; where they were merged into another, a failure that leads there, or one that says
+/// where the members are.
 pub(crate) async fn known_member(asked: &Asked) -> Result<MemberDetail, Failure> {
-    let member = asked.store().member(&asked.name).await?;
-    member.ok_or_else(|| Failure::not_found("There is no such member. /members lists them all."))
+    if let Some(member) = asked.store().member(&asked.name).await? {
+        return Ok(member);
+    }
+    let Some(slug) = asked.store().merged_member(&asked.name).await? else {
+        return Err(Failure::not_found(
+            "There is no such member. /members lists them all.",
+        ));
+    };
+    let rest = asked.path.strip_prefix(&links::member(&asked.name));
+    Err(Failure::Moved(format!(
+        "{}{}{}",
+        links::member(&slug),
+        rest.unwrap_or_default(),
+        asked.parameters.query()
+    )))
 }
 
 #[derive(Template)]

@@ -64,6 +64,8 @@ pub(super) struct Shell {
     /// What stands in the search box.
     pub(super) query: String,
     pub(super) unlisted: bool,
+    /// Its forms say from which site they come, by plain http too: what goes by a cookie is taken from nobody else.
+    pub(super) names_origin: bool,
     pub(super) canonical: Option<String>,
     pub(super) newer: Option<String>,
     pub(super) older: Option<String>,
@@ -93,6 +95,7 @@ impl Shell {
             feeds: Vec::new(),
             query: String::new(),
             unlisted: false,
+            names_origin: false,
             canonical: None,
             newer: None,
             older: None,

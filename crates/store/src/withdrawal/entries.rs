@@ -35,10 +35,12 @@ const ERASE: &str = "UPDATE entries SET shown = FALSE, duplicate_of = NULL, with
         image_alt = NULL, licence = NULL, source_url = NULL, hashtags = '[]', categories = '[]', topics = '[]',
         summary = '', content_html = '', text = ''
     WHERE id = $1";
-const OF_ENTRY: [&str; 3] = [
+/// Who reported it may have quoted it, and who answered, too.
+const OF_ENTRY: [&str; 4] = [
     "DELETE FROM entry_links WHERE entry_id = $1",
     "DELETE FROM topic_decisions WHERE entry_id = $1",
     "DELETE FROM topic_disputes WHERE entry_id = $1",
+    "UPDATE reports SET reason = '', answer = CASE WHEN answer IS NULL THEN NULL ELSE '' END WHERE entry_id = $1",
 ];
 const COUNT_DOWN: &str = "UPDATE feeds SET entries = entries - 1 WHERE id = $1";
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use model::AlsoIn;
+use sqlx::Connection as _;
 
 use super::*;
 use crate::query::{Change, EntryLookup, EntryQuery};
@@ -84,6 +85,12 @@ async fn nothing_of_the_text_stays_in_the_files() {
         })
         .collect();
     record_at(&store, &ada, minutes(3), more, Vec::new()).await;
+    let report = crate::NewReport {
+        key: Sample::new("one").new.key,
+        reason: format!("It says {MARKER}."),
+        email: None,
+    };
+    assert!(store.report("R-1", &report, now()).await.unwrap());
     assert!(
         in_files(&store.url) > 0,
         "the word is looked for in the wrong place"
@@ -98,6 +105,7 @@ async fn nothing_of_the_text_stays_in_the_files() {
     assert_eq!(receipt.entries, [Sample::new("one").new.key]);
     assert_eq!(receipt.places.len(), 5);
     assert_eq!(in_files(&store.url), 0);
+    assert_eq!(store.report_of("R-1").await.unwrap().unwrap().reason, "");
     assert!(
         store
             .search(&testing::search(MARKER), 5, 0)
@@ -165,6 +173,15 @@ async fn what_was_withdrawn_is_told_and_stays_away() {
     ] {
         let counts = record_at(&store, feed, minutes(at), vec![sample.entry()], Vec::new()).await;
         assert_eq!(counts.new, 0, "{at}");
+    }
+    let offered = [marked("one"), marked("new")].map(Sample::entry).to_vec();
+    for (feed, left) in [(&ada, 1), (&ben, 1)] {
+        let news = store
+            .without_the_withdrawn(feed.id, offered.clone())
+            .await
+            .unwrap();
+        assert_eq!(news.len(), left);
+        assert_eq!(news[0].draft.source_id, "new");
     }
     // Twice is once.
     let again = testing::withdraw(&store, "one").await;
@@ -355,4 +372,57 @@ async fn readers_who_hold_on_are_waited_for() {
     drop(busy);
     assert!(store.scrub().await.unwrap());
     assert_eq!(in_files(&store.url), 0);
+}
+
+/// How often the word stands in the files of the tables of a PostgreSQL database, their indexes and what is kept beside
+/// them.
+async fn in_tables(url: &str) -> i64 {
+    const COUNT: &str = "WITH ours AS (
+            SELECT c.oid, c.reltoastrelid FROM pg_class c
+            WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
+        ), files AS (
+            SELECT oid FROM ours UNION SELECT reltoastrelid FROM ours WHERE reltoastrelid <> 0
+            UNION SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT oid FROM ours)
+        )
+        SELECT COUNT(*) FROM files
+        WHERE position($1::bytea IN pg_read_binary_file(pg_relation_filepath(oid))) > 0";
+    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+    sqlx::query("CHECKPOINT").execute(&mut connection).await.unwrap();
+    sqlx::query_scalar(COUNT)
+        .bind(MARKER.as_bytes())
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test beside a PostgreSQL server"]
+async fn nothing_of_the_text_stays_in_the_tables_once_nobody_reads_in_them() {
+    let store = testing::new_postgres().await.open().await;
+    let ada = feed(
+        &store,
+        &format!("https://{MARKER}.example.org/feed"),
+        &format!("Ada {MARKER}"),
+    )
+    .await;
+    record(&store, &ada, vec![marked("one").entry(), marked("two").entry()]).await;
+    assert!(
+        in_tables(&store.url).await > 3,
+        "the word is looked for in the wrong place"
+    );
+    let mut busy = crate::db::snapshot(&store.url).await.unwrap();
+    Sql::new("SELECT COUNT(*) FROM entries")
+        .fetch_one(&mut busy)
+        .await
+        .unwrap();
+    let receipt = store
+        .withdraw_member(&ada.slug, Cause::Left, &by_hand(minutes(5)))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!receipt.scrubbed && receipt.places.len() == 4);
+    assert!(in_tables(&store.url).await > 0);
+    drop(busy);
+    assert!(store.scrub().await.unwrap());
+    assert_eq!(in_tables(&store.url).await, 0);
 }

@@ -33,6 +33,8 @@ struct EntryPage {
     form: Form,
     key: String,
     item: Item,
+    /// Readers do not see it: it has neither a topic nor a hashtag of the network.
+    is_left_out: bool,
     arrived: When,
     topics: Vec<Choice>,
     disputes: Vec<(String, bool, String)>,
@@ -50,8 +52,8 @@ pub(crate) async fn find(visit: Visit, _who: Who) -> Replied {
         None => key.to_owned(),
     };
     match store.entry(&key).await? {
-        EntryLookup::Unknown => Err(Failure::not_found(
-            "No post that is shown has this address or key. /why says what became of an address.",
+        EntryLookup::Unknown if store.left_out_entry(&key).await?.is_none() => Err(Failure::not_found(
+            "No post that is shown or left out has this address or key. /why says what became of an address.",
         )),
         _ => Ok(Reply::see(format!("/admin/entries/{}", links::segment(&key)))),
     }
@@ -64,10 +66,13 @@ pub(crate) async fn entry(visit: Visit, who: Who) -> Replied {
 
 async fn entry_page(visit: &Visit, who: Who, form: Form) -> crate::asked::Made {
     let (site, store) = (&visit.asked.site, visit.asked.store());
-    let entry = match store.entry(&visit.asked.name).await? {
-        EntryLookup::Found(entry) => entry,
-        EntryLookup::Withdrawn { .. } => return Err(Failure::Gone),
-        EntryLookup::Unknown => return Err(Failure::not_found("There is no such post.")),
+    let (entry, is_left_out) = match store.entry(&visit.asked.name).await? {
+        EntryLookup::Found(entry) => (*entry, false),
+        unseen => match (store.left_out_entry(&visit.asked.name).await?, unseen) {
+            (Some(entry), _) => (entry, true),
+            (None, EntryLookup::Withdrawn { .. }) => return Err(Failure::Gone),
+            (None, _) => return Err(Failure::not_found("There is no such post.")),
+        },
     };
     let has = |slug: &str| entry.topics.iter().any(|topic| topic.slug == slug);
     let disputes = store.disputes_of(&entry.key).await?;
@@ -79,6 +84,7 @@ async fn entry_page(visit: &Visit, who: Who, form: Form) -> crate::asked::Made {
         done: done(visit),
         form,
         key: entry.key.clone(),
+        is_left_out,
         arrived: When::minute(entry.arrived, site),
         topics: (site.topics.iter())
             .map(|topic| Choice {

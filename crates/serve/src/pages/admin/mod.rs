@@ -67,6 +67,7 @@ const SENTENCES: [(&str, &str); 17] = [
 fn shell(site: &Arc<Site>, title: &str) -> Shell {
     let mut shell = Shell::new(site, Part::Elsewhere, Some(title.to_owned()));
     shell.unlisted = true;
+    shell.names_origin = true;
     shell
 }
 

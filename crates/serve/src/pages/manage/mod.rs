@@ -159,7 +159,12 @@ async fn render(asked: &Asked, owner: &Owner, shown: Shown) -> crate::asked::Mad
     let mut feeds = Vec::new();
     if may_read {
         for feed in &owner.membership.feeds {
-            feeds.push(feeds::own_feed(asked, owner, feed).await?);
+            let mut own = feeds::own_feed(asked, owner, feed).await?;
+            // What was sent and is wrong stands where it is to be mended.
+            if shown.form.has("do", "change") && shown.form.has("feed", &own.slug) {
+                own.form = shown.form.clone();
+            }
+            feeds.push(own);
         }
     }
     let told = if may_read {
