@@ -7,7 +7,7 @@
 //! [`read`] is the cheap half and runs on every poll that brought a body; [`RawEntry::finish`] is the dear half
 //! (sanitiser, plain text, summary, topics) and runs only for entries that [`match_entries`] calls new or changed.
 //!
-//! The path of the bytes: `decode` makes text of them. XML in which `repair` finds nothing to mend goes to feed-rs
+//! The path of the bytes: `decode` makes text of them. RSS in which `repair` finds nothing to mend goes to feed-rs
 //! (`library`); all other XML is split by `xml`, put together by `reader`, one entry at a time, and understood by
 //! `dialect`; JSON Feed is `json_feed`'s. Whoever read it, `parse` names what came out, and `document`, `entry`
 //! and `identity` judge it.

@@ -1,6 +1,6 @@
-//! feed-rs, for XML in which there is nothing to mend; so that whatever it does with hostile bytes ends here.
+//! feed-rs, for RSS in which there is nothing to mend; so that whatever it does with hostile bytes ends here.
 //!
-//! It refuses to let the library sanitise (it skips XHTML), make ids up, or read dates in its own way.
+//! It refuses to let the library sanitise, make ids up, or read dates in its own way.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,7 +14,7 @@ use crate::dialect::{person_name, raw_title};
 use crate::document::Format;
 use crate::parse::{Entry, Feed, Link, Raw};
 
-/// Reads XML from its root on; `None` if the library refuses it or panics.
+/// Reads RSS from its root on; `None` if the library refuses it or panics.
 pub(crate) fn read(xml: &str, format: Format, base: Option<&Url>, zone: Tz) -> Option<Feed> {
     let parser = Builder::new()
         .base_uri(base)
@@ -26,21 +26,20 @@ pub(crate) fn read(xml: &str, format: Format, base: Option<&Url>, zone: Tz) -> O
     let feed = catch_unwind(AssertUnwindSafe(|| parser.parse(xml.as_bytes())))
         .ok()?
         .ok()?;
-    let is_atom = format == Format::Atom;
     Some(Feed {
         format,
-        title: feed.title.and_then(|title| text(&title, is_atom)),
+        title: feed.title.and_then(|title| text(&title)),
         links: feed.links.into_iter().filter_map(link).collect(),
         language: feed.language,
         rights: feed.rights.map(|rights| rights.content),
         authors: people(feed.authors),
         ttl: feed.ttl,
-        entries: feed.entries.into_iter().map(|raw| entry(raw, is_atom)).collect(),
+        entries: feed.entries.into_iter().map(entry).collect(),
         problems: Vec::new(),
     })
 }
 
-fn entry(raw: model::Entry, is_atom: bool) -> Entry {
+fn entry(raw: model::Entry) -> Entry {
     let mut pictures = Vec::new();
     let mut thumbnails = Vec::new();
     let mut media = Vec::new();
@@ -63,20 +62,13 @@ fn entry(raw: model::Entry, is_atom: bool) -> Entry {
     Entry {
         id: raw.id.trim().to_owned(),
         links: raw.links.into_iter().filter_map(link).collect(),
-        title: raw.title.and_then(|title| text(&title, is_atom)),
-        summary: raw.summary.and_then(|summary| {
-            if is_atom {
-                text(&summary, true)
-            } else {
-                Some(Raw::Html(summary.content)).filter(|summary| !summary.as_str().is_empty())
-            }
-        }),
-        content_src: raw
-            .content
-            .as_ref()
-            .filter(|_| is_atom)
-            .and_then(|content| content.src.as_ref())
-            .map(|link| link.href.clone()),
+        title: raw.title.and_then(|title| text(&title)),
+        summary: raw
+            .summary
+            .map(|summary| summary.content)
+            .filter(|summary| !summary.is_empty())
+            .map(Raw::Html),
+        content_src: None,
         content: raw.content.and_then(content),
         authors: people(raw.authors),
         categories: raw
@@ -89,7 +81,7 @@ fn entry(raw: model::Entry, is_atom: bool) -> Entry {
         updated: raw
             .updated
             .map(dates::unpack)
-            .filter(|date| is_atom || Some(*date) != published),
+            .filter(|date| Some(*date) != published),
         published,
         rights: raw.rights.map(|rights| rights.content),
         language: raw.language,
@@ -121,17 +113,10 @@ fn people(people: Vec<model::Person>) -> Vec<String> {
         .collect()
 }
 
-/// RSS labels all titles plain; Atom means what it says.
-fn text(text: &model::Text, is_atom: bool) -> Option<Raw> {
+/// The library labels all titles plain.
+fn text(text: &model::Text) -> Option<Raw> {
     let words = text.content.trim().to_owned();
-    if words.is_empty() {
-        return None;
-    }
-    Some(match (is_atom, text.content_type.as_str()) {
-        (false, _) => raw_title(words),
-        (true, "text/plain") => Raw::Plain(words),
-        (true, _) => Raw::Html(words),
-    })
+    (!words.is_empty()).then(|| raw_title(words))
 }
 
 /// The content, if it is text of a kind that can be shown.

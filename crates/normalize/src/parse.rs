@@ -1,4 +1,4 @@
-//! Text to a feed in our own words, by whichever reader suits it: feed-rs for XML in which there is nothing to mend
+//! Text to a feed in our own words, by whichever reader suits it: feed-rs for RSS in which there is nothing to mend
 //! and nothing that it reads over, [`crate::dialect`] for all other XML, [`crate::json_feed`] for JSON Feed.
 //!
 //! What comes out is not judged: links may be relative or no links at all, texts may hold any markup.

@@ -1,7 +1,7 @@
 //! What there is to repair in a feed: where its root is, whether anything in it needs mending at all, and the words
 //! in which a blogger is told of what was mended.
 //!
-//! XML in which nothing is wrong or out of the ordinary goes to feed-rs as it stands ([`plain_entries`]); all other
+//! RSS in which nothing is wrong or out of the ordinary goes to feed-rs as it stands ([`plain_entries`]); all other
 //! XML is read by [`crate::dialect`], which mends as it reads.
 
 use memchr::{memchr_iter, memchr2, memmem};
@@ -169,8 +169,7 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 const ATOM: &str = "http://www.w3.org/2005/Atom";
 
 /// The namespaces that feed-rs knows, by the prefix they have by custom.
-const NAMESPACES: [(&str, &str); 8] = [
-    ("xmlns", ATOM),
+const NAMESPACES: [(&str, &str); 7] = [
     ("xmlns:atom", ATOM),
     ("xmlns:content", "http://purl.org/rss/1.0/modules/content/"),
     ("xmlns:dc", "http://purl.org/dc/elements/1.1/"),
@@ -181,12 +180,9 @@ const NAMESPACES: [(&str, &str); 8] = [
 ];
 
 /// Elements that hold others.
-const CONTAINERS: [&str; 13] = [
+const CONTAINERS: [&str; 10] = [
     "channel",
     "item",
-    "entry",
-    "author",
-    "contributor",
     "image",
     "textInput",
     "skipHours",
@@ -197,9 +193,16 @@ const CONTAINERS: [&str; 13] = [
     "itunes:category",
 ];
 
-/// Elements that hold text alone, in RSS and Atom, and that feed-rs reads or nobody needs.
-const LEAVES: [&str; 29] = [
+/// Elements that hold text alone, and that feed-rs reads or nobody needs.
+const LEAVES: [&str; 36] = [
     "title",
+    "description",
+    "pubDate",
+    "guid",
+    "dc:creator",
+    "content:encoded",
+    "comments",
+    "enclosure",
     "author",
     "link",
     "category",
@@ -230,19 +233,8 @@ const LEAVES: [&str; 29] = [
     "georss:point",
 ];
 
-/// The same, in RSS alone: each family's elements in the other are read over by the library.
-const RSS_LEAVES: [&str; 7] = [
-    "description",
-    "pubDate",
-    "guid",
-    "dc:creator",
-    "content:encoded",
-    "comments",
-    "enclosure",
-];
-
-/// The same, in the head of RSS alone.
-const RSS_HEAD_LEAVES: [&str; 15] = [
+/// The same, in the head alone.
+const HEAD_LEAVES: [&str; 15] = [
     "atom:link",
     "language",
     "copyright",
@@ -260,67 +252,24 @@ const RSS_HEAD_LEAVES: [&str; 15] = [
     "day",
 ];
 
-/// The same, in Atom alone.
-const ATOM_LEAVES: [&str; 12] = [
-    "id",
-    "updated",
-    "published",
-    "content",
-    "summary",
-    "name",
-    "uri",
-    "email",
-    "icon",
-    "logo",
-    "rights",
-    "subtitle",
-];
-
-fn is_leaf(name: &str, format: Format, in_item: bool) -> bool {
-    LEAVES.contains(&name)
-        || match format {
-            Format::Atom => ATOM_LEAVES.contains(&name),
-            _ => RSS_LEAVES.contains(&name) || !in_item && RSS_HEAD_LEAVES.contains(&name),
-        }
+fn is_leaf(name: &str, in_item: bool) -> bool {
+    LEAVES.contains(&name) || !in_item && HEAD_LEAVES.contains(&name)
 }
 
 /// Fields that stand once in an entry; of two the library takes the last, whatever it is.
-const SINGLE: [&str; 10] = [
-    "title",
-    "description",
-    "content:encoded",
-    "content",
-    "summary",
-    "guid",
-    "id",
-    "pubDate",
-    "published",
-    "updated",
-];
+const SINGLE: [&str; 5] = ["title", "description", "content:encoded", "guid", "pubDate"];
 
 /// Leaves that name people.
-const PEOPLE: [&str; 6] = [
-    "author",
-    "dc:creator",
-    "managingEditor",
-    "webMaster",
-    "name",
-    "email",
-];
+const PEOPLE: [&str; 4] = ["author", "dc:creator", "managingEditor", "webMaster"];
 
-/// How many entries stand in XML in which there is nothing to mend and nothing that feed-rs reads over; `None` if
-/// there is.
+/// How many items stand in RSS in which there is nothing to mend and nothing that feed-rs reads over; `None` if
+/// there is, or if it is not RSS.
 pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
     let tag = &text[root.start..root.end];
     let name = name_at(&tag[1..]);
-    let is_plain_root = match name {
-        "rss" => {
-            attribute(tag, "xmlns").is_none()
-                && matches!(attribute(tag, "version"), Some("2.0" | "0.91" | "0.92"))
-        }
-        "feed" => attribute(tag, "xmlns") == Some(ATOM),
-        _ => false,
-    };
+    let is_plain_root = name == "rss"
+        && attribute(tag, "xmlns").is_none()
+        && matches!(attribute(tag, "version"), Some("2.0" | "0.91" | "0.92"));
     let is_declared =
         |(prefix, uri): &(&str, &str)| attribute(tag, prefix).is_none_or(|stated| stated == *uri);
     if !is_plain_root || root.junk_before || tag.contains("xml:base") || !NAMESPACES.iter().all(is_declared) {
@@ -367,10 +316,8 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
             Some(b'!') if rest.starts_with("<!--") => at += rest[4..].find("-->")? + 7,
             _ => {
                 let name = name_at(&rest[1..]);
-                // An author has a name in Atom, and is one in RSS.
-                let container =
-                    CONTAINERS.contains(&name) && (name != "author" || root.format == Format::Atom);
-                let is_known = container || is_leaf(name, root.format, open.contains(&"item"));
+                let container = CONTAINERS.contains(&name);
+                let is_known = container || is_leaf(name, open.contains(&"item"));
                 if leaf.is_some() || open.is_empty() || !is_known {
                     return None;
                 }
@@ -378,12 +325,8 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                 let tag = &rest[..length];
                 // A picture of the item's own, which the library reads over.
                 let picture = name == "image" && open.last() != Some(&"channel");
-                // Atom links by attribute, RSS by text; who does otherwise is not understood.
-                let links = name != "link"
-                    || match root.format {
-                        Format::Atom => tag.contains("href="),
-                        _ => !tag.contains('='),
-                    };
+                // RSS links by text; who does otherwise is not understood.
+                let links = name != "link" || !tag.contains('=');
                 // A relative permalink, of which the library keeps no attribute.
                 let stated = tag.contains("=\"true") || tag.contains("='true");
                 let relative = name == "guid" && stated && !rest[length..].starts_with("http");
@@ -392,11 +335,11 @@ pub(crate) fn plain_entries(text: &str, root: &Root) -> Option<usize> {
                 if relative || is_refused || picture || !links {
                     return None;
                 }
-                if matches!(name, "item" | "entry") {
+                if name == "item" {
                     entries += 1;
                     had = 0;
                 } else if let Some(field) = SINGLE.iter().position(|single| *single == name)
-                    && matches!(open.last(), Some(&("item" | "entry")))
+                    && open.last() == Some(&"item")
                 {
                     if had & (1 << field) != 0 {
                         return None;
