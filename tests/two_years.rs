@@ -407,10 +407,20 @@ async fn every_eligible_post_stands_in_one_issue_for_ever() {
             late += i32::from(own < *week);
             lost_any |= post.withdrawn;
         }
+        let named = ["not_heard", "new_members"].map(|list| document[list].as_array().unwrap());
+        let left: Vec<&str> = named
+            .into_iter()
+            .flatten()
+            .map(|member| member["slug"].as_str().unwrap())
+            .filter(|slug| !world.joined.contains_key(*slug))
+            .collect();
         let issue = issues.iter().find(|issue| issue.week == *week).unwrap();
-        if lost_any {
+        if lost_any || !left.is_empty() {
             corrected += 1;
-            assert!(issue.revision > 1, "{week} still holds what was withdrawn");
+            assert!(
+                issue.revision > 1,
+                "{week} still holds what was withdrawn or names who left"
+            );
             let old = world
                 .store
                 .issue_revision(*week, 1, IssueFormat::Json)
@@ -418,6 +428,9 @@ async fn every_eligible_post_stands_in_one_issue_for_ever() {
                 .unwrap();
             assert_eq!(old, RevisionLookup::Gone);
             for body in world.bodies(*week, issue.revision).await {
+                for slug in &left {
+                    assert!(!body.contains(&format!("\"{slug}\"")), "{week} names {slug}");
+                }
                 for (key, _) in world.posts.iter().filter(|(_, post)| post.withdrawn) {
                     assert!(
                         !body.contains(&format!("Title-of-{key}")),
