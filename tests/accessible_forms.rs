@@ -254,6 +254,11 @@ fn join(walk: &mut Walk, blogs: &Blogosphere, name: &str) -> String {
         &[("name", name), ("consent", "yes")],
         "Your blog waits for a moderator",
     );
+    own_page(walk)
+}
+
+/// The path of the private page whose address is shown.
+fn own_page(walk: &mut Walk) -> String {
     let link = walk.text("document.getElementById('link').value");
     link[link.find("/manage/").unwrap()..].to_owned()
 }
@@ -285,8 +290,7 @@ fn joining_with_its_mistakes_and_the_proof_of_a_blog() {
         ("consent", "yes"),
     ];
     ann.sends(JOIN, &fields, "Your blog waits for a moderator");
-    let link = ann.text("document.getElementById('link').value");
-    let manage = link[link.find("/manage/").unwrap()..].to_owned();
+    let manage = own_page(&mut ann);
     ann.opens(&manage, "It waits for a moderator");
     ann.sends("#proof button", &[], "does not say the word yet");
 }

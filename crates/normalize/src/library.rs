@@ -58,7 +58,6 @@ fn entry(raw: model::Entry) -> Entry {
     }
     media.extend(thumbnails.iter().cloned());
     pictures.extend(thumbnails);
-    let published = raw.published.map(dates::unpack);
     Entry {
         id: raw.id.trim().to_owned(),
         links: raw.links.into_iter().filter_map(link).collect(),
@@ -68,8 +67,11 @@ fn entry(raw: model::Entry) -> Entry {
             .map(|summary| summary.content)
             .filter(|summary| !summary.is_empty())
             .map(Raw::Html),
-        content_src: None,
-        content: raw.content.and_then(content),
+        content: raw
+            .content
+            .and_then(|content| content.body)
+            .filter(|body| !body.trim().is_empty())
+            .map(Raw::Html),
         authors: people(raw.authors),
         categories: raw
             .categories
@@ -77,19 +79,10 @@ fn entry(raw: model::Entry) -> Entry {
             .map(|category| category.label.unwrap_or(category.term))
             .filter(|category| !category.is_empty())
             .collect(),
-        // The one date of RSS is copied into both.
-        updated: raw
-            .updated
-            .map(dates::unpack)
-            .filter(|date| Some(*date) != published),
-        published,
-        rights: raw.rights.map(|rights| rights.content),
-        language: raw.language,
-        base: raw.base,
+        published: raw.published.map(dates::unpack),
         pictures,
         media,
-        source: None,
-        partial: false,
+        ..Entry::default()
     }
 }
 
@@ -117,15 +110,4 @@ fn people(people: Vec<model::Person>) -> Vec<String> {
 fn text(text: &model::Text) -> Option<Raw> {
     let words = text.content.trim().to_owned();
     (!words.is_empty()).then(|| raw_title(words))
-}
-
-/// The content, if it is text of a kind that can be shown.
-fn content(content: model::Content) -> Option<Raw> {
-    let kind = content.content_type.as_str();
-    let body = content.body.filter(|body| !body.trim().is_empty())?;
-    if kind.contains("html") || kind.contains("xml") {
-        Some(Raw::Html(body))
-    } else {
-        kind.starts_with("text/").then_some(Raw::Plain(body))
-    }
 }

@@ -12,7 +12,7 @@ use model::{
     Clock as _, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, PollOutcome, SafeHtml, SystemClock,
     TopicMatch, TopicSource,
 };
-use store::{FeedState, HubNews, NewEntry, PollRecord, Store};
+use store::{FeedState, NewEntry, PollRecord, Store};
 
 const FEEDS: usize = 200;
 const YEARS: i64 = 20;
@@ -107,27 +107,15 @@ async fn main() {
 
 fn poll(feed: &Feed, at: DateTime<Utc>) -> PollRecord {
     PollRecord {
-        feed_id: feed.id,
-        feed_version: feed.version,
-        fetcher: 0,
-        at,
         outcome: PollOutcome::Changed,
         http_status: Some(200),
         duration_ms: 12,
         body_bytes: 20_000,
-        error: None,
-        requests: Vec::new(),
         state: FeedState {
             next_poll_at: at + TimeDelta::days(365),
             ..FeedState::of(feed)
         },
-        new_url: None,
-        hub: HubNews::None,
-        new: Vec::new(),
-        changed: Vec::new(),
-        migrated: None,
-        missing: Vec::new(),
-        found_again: Vec::new(),
+        ..PollRecord::of(feed, at)
     }
 }
 

@@ -203,7 +203,10 @@ pub(crate) async fn add(
     revision: &mut NextRevision,
     labels: &mut Vec<Label>,
 ) -> Result<HashMap<i64, u32>, StoreError> {
-    let kept_away = kept_away(transaction, additions).await?;
+    let drafts = additions
+        .iter()
+        .map(|addition| (addition.write.feed_id, &addition.new.draft));
+    let kept_away = Graveyard::keeps_away(transaction.into(), drafts).await?;
     let wanted: Vec<Addition<'_>> = (additions.iter().zip(kept_away))
         .filter(|(_, away)| !away)
         .map(|(addition, _)| *addition)
@@ -220,22 +223,6 @@ pub(crate) async fn add(
         additions = rest;
     }
     Ok(added)
-}
-
-/// Which of these were withdrawn: they stay away.
-async fn kept_away(
-    transaction: &mut Transaction,
-    additions: &[Addition<'_>],
-) -> Result<Vec<bool>, StoreError> {
-    let graveyard = match Graveyard::find(&mut *transaction).await? {
-        Some(graveyard) if !additions.is_empty() => graveyard,
-        _ => return Ok(vec![false; additions.len()]),
-    };
-    let hashes = |addition: &Addition<'_>| graveyard.entry(addition.write.feed_id, &addition.new.draft);
-    let all: Vec<String> = additions.iter().flat_map(hashes).collect();
-    let away = Graveyard::among(transaction.into(), &all).await?;
-    let is_away = |addition| hashes(addition).iter().any(|hash| away.contains_key(hash));
-    Ok(additions.iter().map(is_away).collect())
 }
 
 /// How many of `additions` come before the first that tells the story of an earlier one from another feed: that one

@@ -78,16 +78,11 @@ impl Store {
         feed_id: i64,
         mut new: Vec<NewEntry>,
     ) -> Result<Vec<NewEntry>, StoreError> {
-        if new.is_empty() {
-            return Ok(new);
-        }
-        let Some(graveyard) = Graveyard::find(self.readers()).await? else {
-            return Ok(new);
-        };
-        let hashes = |entry: &NewEntry| graveyard.entry(feed_id, &entry.draft);
-        let all: Vec<String> = new.iter().flat_map(hashes).collect();
-        let away = Graveyard::among(self.readers().into(), &all).await?;
-        new.retain(|entry| !hashes(entry).iter().any(|hash| away.contains_key(hash)));
+        let drafts = new.iter().map(|entry| (feed_id, &entry.draft));
+        let mut kept_away = Graveyard::keeps_away(self.readers().into(), drafts)
+            .await?
+            .into_iter();
+        new.retain(|_| kept_away.next() == Some(false));
         Ok(new)
     }
 }
@@ -150,8 +145,27 @@ impl Graveyard {
         hash(&[&self.salt, "link", link_key])
     }
 
+    /// Which of these entries, each with its feed's number, were withdrawn: they stay away.
+    pub(crate) async fn keeps_away(
+        mut on: On<'_>,
+        entries: impl ExactSizeIterator<Item = (i64, &EntryDraft)>,
+    ) -> Result<Vec<bool>, StoreError> {
+        if entries.len() == 0 {
+            return Ok(Vec::new());
+        }
+        let Some(graveyard) = Self::find(on.again()).await? else {
+            return Ok(vec![false; entries.len()]);
+        };
+        let hashes: Vec<Vec<String>> = entries
+            .map(|(feed_id, draft)| graveyard.entry(feed_id, draft))
+            .collect();
+        let away = Self::among(on, &hashes.concat()).await?;
+        let is_away = |own: &Vec<String>| own.iter().any(|hash| away.contains_key(hash));
+        Ok(hashes.iter().map(is_away).collect())
+    }
+
     /// The hashes by which an entry of this feed lies here.
-    pub(crate) fn entry(&self, feed_id: i64, draft: &EntryDraft) -> Vec<String> {
+    fn entry(&self, feed_id: i64, draft: &EntryDraft) -> Vec<String> {
         let links = (draft.link_key.as_deref()).map(|key| [self.link_in_feed(feed_id, key), self.link(key)]);
         std::iter::once(self.source_id(feed_id, &draft.source_id))
             .chain(links.into_iter().flatten())
