@@ -420,7 +420,7 @@ const NEVER_HTML: [&str; 10] = [
 fn may_hold(element: &Element<'_>, field: &Element<'_>, directly: bool) -> bool {
     let holds_markup = is_one_of(element, &["description", "summary", "author", "contributor"])
         || directly && element.is("content");
-    !is_one_of(element, &ONLY_TEXT) && !(holds_markup && is_one_of(field, &NEVER_HTML))
+    !(is_one_of(element, &ONLY_TEXT) || holds_markup && is_one_of(field, &NEVER_HTML))
 }
 
 fn is_one_of(element: &Element<'_>, names: &[&str]) -> bool {
