@@ -6,6 +6,7 @@
 pub(crate) mod blogosphere;
 pub(crate) mod chromium;
 pub(crate) mod database;
+pub(crate) mod hostile_feeds;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -58,6 +59,14 @@ impl Voice {
             command.env("DATABASE_URL", schema.url());
         }
         command
+    }
+
+    /// What `--database` says of its database.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database {
+            Some(schema) => schema.url(),
+            None => format!("sqlite://{}", self.path("data/voice.db").display()),
+        }
     }
 
     /// The schema of a Voice on PostgreSQL.
