@@ -7,6 +7,8 @@ pub(crate) mod blogosphere;
 pub(crate) mod chromium;
 pub(crate) mod database;
 pub(crate) mod hostile_feeds;
+pub(crate) mod html;
+pub(crate) mod walk;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -23,7 +25,7 @@ use database::Schema;
 pub(crate) struct Voice {
     folder: tempfile::TempDir,
     /// `None`: `data/voice.db` in the folder, the program's default.
-    database: Option<Schema>,
+    pub(crate) database: Option<Schema>,
 }
 
 impl Voice {
