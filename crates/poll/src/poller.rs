@@ -320,7 +320,8 @@ fn read(
         url: Some(url),
         timezone: site.timezone,
     };
-    let document = normalize::read(&source).map_err(|error| Unread::of(&error, body, url))?;
+    let mut document = normalize::read(&source).map_err(|error| Unread::of(&error, body, url))?;
+    document.note_future_dates(now);
     let changes = changes(feed, known, &document.entries, site, tagger, now);
     let held = feed
         .held
