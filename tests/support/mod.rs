@@ -6,6 +6,7 @@
 pub(crate) mod blogosphere;
 pub(crate) mod chromium;
 pub(crate) mod database;
+pub(crate) mod inside;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -58,6 +59,14 @@ impl Voice {
             command.env("DATABASE_URL", schema.url());
         }
         command
+    }
+
+    /// What `--database` says of its database.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database {
+            None => format!("sqlite://{}", self.path("data/voice.db").display()),
+            Some(schema) => schema.url(),
+        }
     }
 
     /// The schema of a Voice on PostgreSQL.
@@ -120,7 +129,10 @@ impl Voice {
                 log.read_line(&mut said).unwrap() > 0,
                 "it ended without serving: {said}"
             );
-            if let Some((_, rest)) = said[start..].split_once("http://127.0.0.1:") {
+            // Other lines may name a feed at such an address.
+            if let Some((_, rest)) = said[start..].split_once("http://127.0.0.1:")
+                && rest.contains("Ctrl-C")
+            {
                 break format!("127.0.0.1:{}", rest.split('/').next().unwrap());
             }
         };

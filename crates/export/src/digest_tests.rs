@@ -82,7 +82,7 @@ fn input<'a>(site: &'a Site, entries: Vec<Entry>, links: &'a Links) -> DigestInp
         }],
         status: DigestStatus::Open,
         closes_at: Some(at("2015-02-09T07:00:00Z")),
-        next_closes_at: at("2015-02-16T07:00:00Z"),
+        next_closes_at: Some(at("2015-02-16T07:00:00Z")),
     }
 }
 
@@ -209,12 +209,19 @@ fn projects_stand_in_their_workstream_and_the_rest_in_other() {
         "tag:voice.example.org,2015:aaaaaaaa",
         "tag:voice.example.org,2015:bbbbbbbb",
     );
+    let earned = |score: f64| json!([{"entry": a, "score": score, "by": "rule", "why": [{"where": "title", "text": "council"}]}]);
+    let meetings = json!({
+        "slug": "meetings", "name": "Council meetings online", "entries": [a], "evidence": earned(0.9)
+    });
     assert_eq!(
         read(&digest)["topics"],
         json!([
-            {"slug": "democracy", "name": "Democracy", "entries": [a]},
-            {"slug": "data", "name": "Data", "entries": [a]},
-            {"slug": "other", "name": "Other", "entries": [b]},
+            {
+                "slug": "democracy", "name": "Democracy", "entries": [a], "evidence": earned(0.5),
+                "projects": [meetings]
+            },
+            {"slug": "data", "name": "Data", "entries": [a], "evidence": earned(0.6), "projects": []},
+            {"slug": "other", "name": "Other", "entries": [b], "evidence": [], "projects": []},
         ])
     );
     // A reader meets it once, where it fits best: its project belongs to democracy.
