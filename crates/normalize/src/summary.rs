@@ -98,25 +98,25 @@ pub(crate) fn summary(own: Option<&str>, text: &str, beside: &[&str]) -> String 
 /// Where the words of a post begin: behind the lines that repeat what is `beside` them, that are the caption of a picture
 /// or the name of a field of the source; at its beginning if there is nothing else.
 fn words_begin(text: &str, beside: &[&str]) -> usize {
-    let letters = |text: &'_ str| {
-        text.chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect::<String>()
-    };
     let mut at = 0;
     while let Some(end) = text[at..].find('\n').map(|end| at + end) {
         let line = &text[at..end];
         let is_field = line.ends_with(':') && line.contains('_') && !line.contains(char::is_whitespace);
         let is_beside = is_field
             || line.starts_with("Caption:")
-            || line.len() <= LONGEST_BESIDE && beside.iter().any(|other| letters(other) == letters(line));
+            || line.len() <= LONGEST_BESIDE && beside.iter().any(|other| letters(other).eq(letters(line)));
         if !is_beside {
             break;
         }
         at = end + 1;
     }
     at
+}
+
+/// What two texts have in common that say the same.
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase)
 }
 
 /// A post without what blog software appended; of a long one, that is beyond the first words.
@@ -193,20 +193,19 @@ fn without_marks(text: &str) -> Cow<'_, str> {
         kept.remove(opens);
         from = middle - 1;
     }
-    let mut from = 0;
-    while let Some(opens) = kept[from..].find('`').map(|at| from + at) {
-        from = opens + 1;
-        let Some(closes) = kept[from..].find('`').map(|at| from + at) else {
-            break;
-        };
-        // Within a word it is somebody's apostrophe.
-        let is_code = !kept[..opens].ends_with(char::is_alphanumeric)
-            && !kept[closes + 1..].starts_with(char::is_alphanumeric);
-        if is_code {
-            kept.remove(closes);
-            kept.remove(opens);
-            from = closes - 1;
-        }
+    // Within a word it is somebody's apostrophe.
+    let is_mark = |(at, _): &(usize, &str)| {
+        let is_in_a_word =
+            kept[..*at].ends_with(char::is_alphanumeric) && kept[at + 1..].starts_with(char::is_alphanumeric);
+        !is_in_a_word
+    };
+    let ticks: Vec<usize> = kept
+        .match_indices('`')
+        .filter(is_mark)
+        .map(|(at, _)| at)
+        .collect();
+    for at in ticks.into_iter().rev() {
+        kept.remove(at);
     }
     for heading in ["#### ", "### ", "## "] {
         kept = kept.replace(heading, "");
@@ -390,6 +389,7 @@ mod tests {
             "It was a long year. We learned… Continue reading A long year",
             "It was a long year. We learned […] The post A long year appeared first on The Blog.",
             "It was a long year. Read more »",
+            "It was a long year. We `learned",
         ] {
             assert_eq!(summary(Some(own), text), text, "{own}");
         }

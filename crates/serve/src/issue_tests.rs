@@ -327,6 +327,10 @@ async fn an_editors_hand_is_private_until_published_and_follows_revisions() {
         .send("GET", "/admin/digest/2026-W48", &[("cookie", &cookie)])
         .await;
     assert!(form.text().contains("name=\"pin-0000f101\"") && form.text().contains("Post number 102"));
+    // What there is to choose by.
+    for words in ["The first words of post number 102", "Democracy (councillors)"] {
+        assert!(form.text().contains(words), "{words}");
+    }
 
     let mistaken = edit(
         &client,
