@@ -6,7 +6,10 @@
 pub(crate) mod blogosphere;
 pub(crate) mod chromium;
 pub(crate) mod database;
+pub(crate) mod hostile_feeds;
+pub(crate) mod html;
 pub(crate) mod inside;
+pub(crate) mod walk;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -23,7 +26,7 @@ use database::Schema;
 pub(crate) struct Voice {
     folder: tempfile::TempDir,
     /// `None`: `data/voice.db` in the folder, the program's default.
-    database: Option<Schema>,
+    pub(crate) database: Option<Schema>,
 }
 
 impl Voice {
@@ -64,8 +67,8 @@ impl Voice {
     /// What `--database` says of its database.
     pub(crate) fn database_url(&self) -> String {
         match &self.database {
-            None => format!("sqlite://{}", self.path("data/voice.db").display()),
             Some(schema) => schema.url(),
+            None => format!("sqlite://{}", self.path("data/voice.db").display()),
         }
     }
 

@@ -12,6 +12,7 @@ mod health;
 mod html;
 mod links;
 pub mod paths;
+mod problem;
 mod search;
 mod site;
 mod slug;
@@ -33,6 +34,7 @@ pub use feed::{
 pub use health::{Health, HealthState};
 pub use html::{Piece, SafeHtml};
 pub use links::links_in;
+pub use problem::FeedProblem;
 pub use search::{Filter, FilterBy, Search};
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;

@@ -152,6 +152,86 @@ async fn links_are_not_guessed() {
 }
 
 #[tokio::test]
+async fn what_was_mended_stands_on_the_page_until_the_feed_is_in_order() {
+    let client = Client::new().await;
+    let blog = Blog::with(|path, site| match path {
+        "/" => (
+            "text/html",
+            "<html><head><link rel=alternate type=application/rss+xml href='/feed'></head></html>".to_owned(),
+        ),
+        "/feed" => (
+            "application/rss+xml",
+            format!(
+                "<rss version='2.0'><channel><title>Ann writes</title><link>{site}</link><item><title>Bread & butter</title>\
+                 <link>{site}one</link></item></channel></rss>"
+            ),
+        ),
+        _ => ("text/plain", String::new()),
+    })
+    .await;
+    let path = owner(&client, &blog).await;
+    let before = client.get(&path).await;
+    assert!(
+        !before.text().contains("What we mended in it"),
+        "{}",
+        before.text()
+    );
+    client
+        .post(&path, &[("do", "look"), ("feed", "ann-example")])
+        .await;
+    let page = client.get(&path).await;
+    for words in [
+        "What we mended in it",
+        "An “&#38;” stands by itself",
+        "Write &#38;amp; for every “&#38;”",
+        "The post has no date",
+    ] {
+        assert!(page.text().contains(words), "{words}: {}", page.text());
+    }
+    let data = client.get(&format!("{path}/data.json")).await;
+    assert!(data.text().contains("The post has no date"), "{}", data.text());
+}
+
+#[tokio::test]
+async fn two_feeds_have_forms_with_ids_of_their_own() {
+    let (client, blog, other) = (Client::new().await, Blog::start().await, Blog::start().await);
+    let path = owner(&client, &blog).await;
+    let further = [("do", "add"), ("further", other.url.as_str()), ("sure", "yes")];
+    let added = client.post(&path, &further).await;
+    assert!(added.text().contains("waits for a moderator"), "{}", added.text());
+    let feeds = client
+        .store
+        .membership("ann-example")
+        .await
+        .unwrap()
+        .unwrap()
+        .feeds;
+    let second = feeds[1].feed.slug.clone();
+    let wrong = client
+        .post(
+            &path,
+            &[("do", "move"), ("feed", &second), ("address", "two words")],
+        )
+        .await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let ids: Vec<&str> = (wrong.text().split(" id=\"").skip(1))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    let mut distinct = ids.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+    for id in ["name", "name-2", "kind-2-team", "address", "address-2"] {
+        assert!(ids.contains(&id), "{id}: {ids:?}");
+    }
+    assert!(
+        wrong.text().contains("<a href=\"#address-2\">"),
+        "{}",
+        wrong.text()
+    );
+}
+
+#[tokio::test]
 async fn an_owner_looks_hides_and_leaves() {
     let client = Client::new().await;
     let blog = Blog::start().await;
@@ -160,6 +240,11 @@ async fn an_owner_looks_hides_and_leaves() {
         .post(&path, &[("do", "look"), ("feed", "ann-example")])
         .await;
     assert!(looked.text().contains("1 new and 0 changed"), "{}", looked.text());
+    assert!(
+        looked.text().contains("There was nothing to mend"),
+        "{}",
+        looked.text()
+    );
     let again = client
         .post(&path, &[("do", "look"), ("feed", "ann-example")])
         .await;

@@ -18,6 +18,7 @@ use crate::blog_address;
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::links;
+use crate::look_alikes;
 use crate::private::{Replied, Reply, Visit};
 use crate::throttle::Effort;
 
@@ -344,7 +345,8 @@ pub(super) fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
     Some(spec)
 }
 
-/// A name of one line. Characters that are not seen, or that turn the text around, could make it look like another's.
+/// A name of one line. Characters that are not seen, that turn the text around, or that stand among those of another
+/// alphabet, could make it look like another's.
 pub(super) fn read_name(form: &mut Form, field: &'static str, missing: &str) -> Option<String> {
     let name = form.required(field, LONGEST_NAME, missing)?;
     let hides = |c: char| matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
@@ -352,6 +354,13 @@ pub(super) fn read_name(form: &mut Form, field: &'static str, missing: &str) -> 
         form.wrong(
             field,
             "Take out the characters that cannot be seen; type the name anew instead of pasting it",
+        );
+        return None;
+    }
+    if let Some(word) = look_alikes::mixed_word(&name) {
+        form.wrong(
+            field,
+            format!("“{word}” has letters of two alphabets that look alike; type it anew with those of one"),
         );
         return None;
     }

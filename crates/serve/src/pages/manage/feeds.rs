@@ -1,7 +1,7 @@
 //! The feeds on a member's own page: how each fares, looking now, pausing, moving, and adding one.
 
 use chrono::TimeDelta;
-use model::{Feed, FeedStatus, normal_feed_address};
+use model::{Feed, FeedProblem, FeedStatus, normal_feed_address};
 use poll::PollSummary;
 use store::{Decided, MEMBER, MemberFeed, Registered, Registration};
 use url::Url;
@@ -31,6 +31,10 @@ pub(super) struct OwnFeed {
     pub(super) can_resume: bool,
     pub(super) can_look: bool,
     pub(super) preview: Option<Preview>,
+    /// When the feed was last read.
+    pub(super) read: Option<When>,
+    /// What was wrong with it then.
+    pub(super) problems: Vec<FeedProblem>,
     pub(super) form: Form,
 }
 
@@ -69,6 +73,8 @@ pub(super) async fn own_feed(asked: &Asked, owner: &Owner, of: &MemberFeed) -> R
             .preview
             .as_deref()
             .and_then(|preview| serde_json::from_str(preview).ok()),
+        read: feed.last_success_at.map(|at| When::minute(at, &asked.site)),
+        problems: asked.store().feed_problems(feed.id).await?,
         form: Form::filled([
             ("name", member.name.as_str()),
             ("organisation", member.organisation.as_deref().unwrap_or_default()),

@@ -142,7 +142,7 @@ async fn mistaken(visit: &Visit, owner: &Owner, form: Form) -> Replied {
     Ok(Reply::mistaken(render(&visit.asked, owner, shown).await?))
 }
 
-async fn render(asked: &Asked, owner: &Owner, shown: Shown) -> crate::asked::Made {
+async fn render(asked: &Asked, owner: &Owner, mut shown: Shown) -> crate::asked::Made {
     let site = &asked.site;
     let member = &owner.membership.member;
     let may_read = owner.must(May::Read).is_ok();
@@ -158,12 +158,16 @@ async fn render(asked: &Asked, owner: &Owner, shown: Shown) -> crate::asked::Mad
     };
     let mut feeds = Vec::new();
     if may_read {
-        for feed in &owner.membership.feeds {
+        for (nth, feed) in owner.membership.feeds.iter().enumerate() {
             let mut own = feeds::own_feed(asked, owner, feed).await?;
             // What was sent and is wrong stands where it is to be mended.
-            if shown.form.has("do", "change") && shown.form.has("feed", &own.slug) {
-                own.form = shown.form.clone();
+            if shown.form.has("feed", &own.slug) {
+                shown.form = shown.form.nth(nth);
+                if shown.form.has("do", "change") {
+                    own.form = shown.form.clone();
+                }
             }
+            own.form = own.form.nth(nth);
             feeds.push(own);
         }
     }
