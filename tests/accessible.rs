@@ -192,7 +192,10 @@ fn the_digest_for_newsletters_breaks_no_rule_of_axe_and_asks_for_nothing() {
         );
         let posts = posts.to_string();
         assert!(posts.contains("A_heading"), "{query}: {posts}");
-        assert!(!query.is_empty() || posts.contains("[\"Gwasanaet\",\"cy\"]"), "{posts}");
+        assert!(
+            !query.is_empty() || posts.contains("[\"Gwasanaet\",\"cy\"]"),
+            "{posts}"
+        );
     }
     let language = browser.evaluate("document.querySelector('h2').closest('[lang]').lang");
     assert_eq!(language, "en-GB");
