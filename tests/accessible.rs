@@ -26,7 +26,8 @@ const AWKWARD: &str = r#"<p>Unbreakableeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee
 const UNBREAKABLE: &str =
     "A_heading_that_no_browser_can_break_because_it_has_no_spaces_whatever_the_width_of_the_screen_may_be";
 
-/// A Voice with three blogs, polled: one awkward, one Welsh, one in Hebrew.
+/// A Voice with three blogs, polled: one awkward, one Welsh, one in Hebrew. Their posts are older than it, so that the digest of
+/// their week is an archive, which has them all.
 fn voice() -> (Blogosphere, Voice, Server) {
     let blogs = Blogosphere::start();
     let host = blogs.address.to_string();
@@ -39,7 +40,7 @@ fn voice() -> (Blogosphere, Voice, Server) {
     };
     let item = |title: &str, path: &str, html: &str| {
         format!(
-            "<item><title>{title}</title><link>http://{host}{path}</link><pubDate>Mon, 23 Nov 2026 09:00:00 GMT</pubDate>\
+            "<item><title>{title}</title><link>http://{host}{path}</link><pubDate>Mon, 02 Feb 2015 09:00:00 GMT</pubDate>\
              <category>democracy</category><description><![CDATA[{html}]]></description></item>"
         )
     };
@@ -111,7 +112,7 @@ fn pages(server: &Server) -> Vec<String> {
         "/search?q=cyngor",
         "/search?q=nothing+of+the+kind",
         "/digest",
-        "/digest/2026-W48",
+        "/digest/2015-W06",
         "/feeds",
         "/about",
         "/privacy",
@@ -146,6 +147,58 @@ fn no_page_breaks_a_rule_of_axe_light_or_dark_narrow_or_wide() {
         }
     }
     // The rules are not asleep.
+    browser.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')");
+    assert_ne!(browser.evaluate(chromium::AXE), json!([]));
+}
+
+/// How wide mail programs show a newsletter, and how wide telephones do.
+const MAIL_WIDTHS: [u64; 2] = [600, 320];
+
+#[test]
+fn the_digest_for_newsletters_breaks_no_rule_of_axe_and_asks_for_nothing() {
+    let Some(axe) = checker("axe-core/axe.min.js").filter(|_| chromium::is_there()) else {
+        return;
+    };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let (_blogs, _voice, server) = voice();
+    let folder = tempfile::tempdir().unwrap();
+    let mut browser = Chromium::start();
+    for query in ["", "?max_per_member=1", "?layout=links", "?topic=democracy"] {
+        let piece = server.get(&format!("/digest/2015-W06.html{query}")).body;
+        let newsletter = folder.path().join("newsletter.html");
+        std::fs::write(
+            &newsletter,
+            format!(
+                "<!doctype html><html lang=\"cy\"><meta charset=\"utf-8\"><title>Cylchlythyr</title>\
+                 <body style=\"margin:0;padding:0 16px\"><main><h1>Cylchlythyr</h1>{piece}</main></body></html>"
+            ),
+        )
+        .unwrap();
+        for width in MAIL_WIDTHS {
+            browser.look(width, "light");
+            browser.open(&format!("file://{}", newsletter.display()));
+            browser.evaluate(&format!("{axe};0"));
+            assert_eq!(browser.evaluate(chromium::AXE), json!([]), "{query}");
+            let needed = browser.evaluate("document.documentElement.scrollWidth");
+            assert!(
+                needed.as_u64().unwrap() <= width,
+                "{query} needs {needed} of {width} pixels"
+            );
+            // So it looks the same where a mail program blocks pictures.
+            assert_eq!(browser.asked(), [], "{query}");
+        }
+        let posts = browser.evaluate(
+            "[...document.querySelectorAll('h4, li')].map(post => [post.innerText.slice(0, 9), post.closest('[lang]').lang])",
+        );
+        let posts = posts.to_string();
+        assert!(posts.contains("A_heading"), "{query}: {posts}");
+        assert!(
+            !query.is_empty() || posts.contains("[\"Gwasanaet\",\"cy\"]"),
+            "{posts}"
+        );
+    }
+    let language = browser.evaluate("document.querySelector('h2').closest('[lang]').lang");
+    assert_eq!(language, "en-GB");
     browser.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')");
     assert_ne!(browser.evaluate(chromium::AXE), json!([]));
 }

@@ -38,7 +38,7 @@ pub use problem::FeedProblem;
 pub use search::{Filter, FilterBy, Search};
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;
-pub use text::{EXCERPT_WORDS, clean_text, count_words, first_words, reading_minutes};
+pub use text::{EXCERPT_WORDS, clean_text, count_words, ends_a_sentence, first_words, reading_minutes};
 pub use topic::{Topic, TopicRole, TopicRules};
 pub use week::{Week, WeekError, start_of_day};
 pub use why::Why;
