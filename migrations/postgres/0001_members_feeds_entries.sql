@@ -188,9 +188,10 @@ FOR EACH ROW EXECUTE FUNCTION entry_counts_entry_changed();
 
 -- Full-text search: words as they stand, without their accents, in no language's grammar, as in SQLite. What is longer
 -- than the index takes (1 MB of words for one entry) is found by its beginning. The words live in entries; the
--- trigger keeps the index in step with them, and writes it only when they change.
+-- trigger keeps the index in step with them, and writes it only when they change. Whoever adds an entry may give its
+-- words before it.
 CREATE TABLE entries_fts (
-    entry_id BIGINT PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE,
+    entry_id BIGINT PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     words    TSVECTOR NOT NULL
 );
 CREATE INDEX entries_fts_words ON entries_fts USING GIN (words);

@@ -11,7 +11,7 @@ use model::{AlsoIn, Entry, KnownEntry};
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::labels::{Label, labels_of};
-use crate::links::{self, links_of};
+use crate::links::{self, Link, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, instant, json, millis};
@@ -53,7 +53,7 @@ const EVER_SHOWN: &str = "SELECT arrival IS NOT NULL FROM entries WHERE id = $1"
 
 const KEY_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE key = $1)";
 
-const ADD: &str = "INSERT INTO entries (key, uri, feed_id, member_id, source_id, link, link_key, fingerprint, substance,
+const ADD: &str = "INSERT INTO entries (id, key, uri, feed_id, member_id, source_id, link, link_key, fingerprint, substance,
     shown, duplicate_of, arrival, river_at, published_at, updated_at, released_at, arrived_at, changed_at, language,
     words, title, author, image_url, image_alt, licence, source_url, hashtags, categories, topics, summary,
     content_html, text, dated_at) ";
@@ -187,11 +187,48 @@ pub(crate) struct Write {
     pub(crate) at: DateTime<Utc>,
 }
 
+/// A new entry with all that can be made ready of it before anybody waits for its write.
+pub(crate) struct Ready<'a> {
+    new: &'a NewEntry,
+    /// The number it is to have, if its words are in the index under it already.
+    id: Option<i64>,
+    links: Vec<Link>,
+}
+
 /// A new entry, and where it is written.
 #[derive(Clone, Copy)]
 pub(crate) struct Addition<'a> {
     pub(crate) write: Write,
-    pub(crate) new: &'a NewEntry,
+    pub(crate) ready: &'a Ready<'a>,
+}
+
+/// Begins a write that may add these entries, and makes them ready for it, in the same order.
+pub(crate) async fn begin<'a>(
+    store: &Store,
+    entries: impl Iterator<Item = &'a NewEntry>,
+) -> Result<(Transaction, Vec<Ready<'a>>), StoreError> {
+    let mut ready: Vec<Ready<'a>> = entries
+        .map(|new| Ready {
+            new,
+            id: None,
+            links: links_of(&new.draft.content_html, new.draft.link_key.as_deref()),
+        })
+        .collect();
+    let words = ready.iter().map(|ready| {
+        let draft = &ready.new.draft;
+        (draft.title.as_deref().unwrap_or_default(), draft.text.as_str())
+    });
+    let (transaction, ids) = search::begin_indexed(store, words).await?;
+    for (ready, id) in ready.iter_mut().zip(ids) {
+        ready.id = Some(id);
+    }
+    Ok((transaction, ready))
+}
+
+/// Takes the words of those out of the index that came to no entry.
+pub(crate) async fn end(transaction: &mut Transaction, ready: &[Ready<'_>]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = ready.iter().filter_map(|ready| ready.id).collect();
+    search::forget_unused(transaction, &ids).await
 }
 
 /// Adds entries, which stand oldest first: the river puts the later number first. What is there already is left
@@ -205,7 +242,7 @@ pub(crate) async fn add(
 ) -> Result<HashMap<i64, u32>, StoreError> {
     let drafts = additions
         .iter()
-        .map(|addition| (addition.write.feed_id, &addition.new.draft));
+        .map(|addition| (addition.write.feed_id, &addition.ready.new.draft));
     let kept_away = Graveyard::keeps_away(transaction.into(), drafts).await?;
     let wanted: Vec<Addition<'_>> = (additions.iter().zip(kept_away))
         .filter(|(_, away)| !away)
@@ -231,7 +268,7 @@ fn one_story_each(additions: &[Addition<'_>]) -> usize {
     let mut stories: HashMap<&str, i64> = HashMap::new();
     let again = additions.iter().position(|addition| {
         let feed_id = addition.write.feed_id;
-        let Some(story) = &addition.new.draft.link_key else {
+        let Some(story) = &addition.ready.new.draft.link_key else {
             return false;
         };
         *stories.entry(story).or_insert(feed_id) != feed_id
@@ -252,7 +289,7 @@ struct Obstacles {
 impl Obstacles {
     /// The first shown entry of another feed that tells the story of this one.
     fn story(&self, addition: &Addition<'_>) -> Option<i64> {
-        let tellers = self.stories.get(addition.new.draft.link_key.as_ref()?)?;
+        let tellers = self.stories.get(addition.ready.new.draft.link_key.as_ref()?)?;
         let others = tellers
             .iter()
             .filter(|(_, feed_id)| *feed_id != addition.write.feed_id);
@@ -262,19 +299,19 @@ impl Obstacles {
 
 fn obstacles_query<'a>(additions: &[Addition<'a>]) -> Sql<'a> {
     let mut sql = Sql::new("SELECT 'key' AS what, key AS value, feed_id, id FROM entries WHERE key IN ");
-    sql.push_list(additions.iter().map(|addition| &addition.new.key));
+    sql.push_list(additions.iter().map(|addition| &addition.ready.new.key));
     sql.push(
         " UNION ALL SELECT 'source', source_id, feed_id, id FROM entries WHERE (feed_id, source_id) IN (",
     );
     sql.push_values(additions, |row, addition| {
         row.push_bind(addition.write.feed_id)
-            .push_bind(&addition.new.draft.source_id);
+            .push_bind(&addition.ready.new.draft.source_id);
     });
     sql.push(") UNION ALL SELECT 'story', link_key, feed_id, MIN(id) FROM entries WHERE shown = TRUE AND link_key IN ");
     sql.push_list(
         additions
             .iter()
-            .map(|addition| addition.new.draft.link_key.as_ref()),
+            .map(|addition| addition.ready.new.draft.link_key.as_ref()),
     );
     sql.push(" GROUP BY link_key, feed_id");
     sql
@@ -317,7 +354,8 @@ async fn add_some(
     let mut in_the_way = obstacles(transaction, additions).await?;
     let mut placed = Vec::with_capacity(additions.len());
     for &addition in additions {
-        let Addition { write, new } = addition;
+        let Addition { write, ready } = addition;
+        let new = ready.new;
         if !in_the_way
             .source_ids
             .insert((write.feed_id, new.draft.source_id.clone()))
@@ -350,9 +388,11 @@ async fn add_some(
 
     let mut sql = Sql::new(ADD);
     sql.push_values(&placed, |row, placed| {
-        let Addition { write, new } = placed.addition;
+        let Addition { write, ready } = placed.addition;
+        let new = ready.new;
         let draft = &new.draft;
-        row.push_bind(&placed.key)
+        row.push_bind(ready.id)
+            .push_bind(&placed.key)
             .push_bind(format!("{}{}", new.id_prefix, placed.key))
             .push_bind(write.feed_id)
             .push_bind(write.member_id)
@@ -387,12 +427,6 @@ async fn add_some(
             .push_bind(draft.published.map(millis));
     });
     sql.push(ADD_ONCE);
-    let words = placed.iter().map(|placed| {
-        let draft = &placed.addition.new.draft;
-        let title = draft.title.as_deref().unwrap_or_default();
-        (placed.key.as_str(), title, draft.text.as_str())
-    });
-    search::push_index(&mut sql, transaction, words);
     let mut ids: HashMap<String, i64> = HashMap::with_capacity(placed.len());
     for row in &sql.fetch_all(&mut *transaction).await? {
         let mut fields = Fields::of("entries", row);
@@ -404,18 +438,15 @@ async fn add_some(
     let mut found = Vec::with_capacity(ids.len());
     for placed in &placed {
         let Some(&id) = ids.get(&placed.key) else { continue };
-        let Addition { write, new } = placed.addition;
+        let Addition { write, ready } = placed.addition;
         if let Some(story) = placed.duplicate_of {
             revision.told_again.insert(story);
             touch(transaction, story, revision).await?;
         } else if placed.arrival.is_some() {
-            labels.extend(labels_of(&new.draft, placed.river_at, id));
+            labels.extend(labels_of(&ready.new.draft, placed.river_at, id));
             revision.visible = true;
         }
-        found.push((
-            id,
-            links_of(&new.draft.content_html, new.draft.link_key.as_deref()),
-        ));
+        found.push((id, ready.links.as_slice()));
         added.push(write.feed_id);
     }
     links::add(transaction, &found).await?;
@@ -725,13 +756,14 @@ mod tests {
                 .any(|line| line.starts_with("SCAN") && !line.contains("entries_also_in"));
             assert!(!scans, "{sql}\n{plan}");
         }
-        let (one, two) = (Sample::new("one").entry(), Sample::new("two").entry());
+        let entries = [Sample::new("one").entry(), Sample::new("two").entry()];
+        let (_, ready) = begin(&store, entries.iter()).await.unwrap();
         let write = Write {
             feed_id: 1,
             member_id: 1,
             at: now(),
         };
-        let additions = [&one, &two].map(|new| Addition { write, new });
+        let additions: Vec<_> = ready.iter().map(|ready| Addition { write, ready }).collect();
         let plan = plan(&store, obstacles_query(&additions).into_text()).await;
         for index in [
             "(key=?)",

@@ -108,10 +108,10 @@ fn is_picture(url: &Url) -> bool {
 }
 
 /// Adds the links of new entries.
-pub(crate) async fn add(transaction: &mut Transaction, of: &[(i64, Vec<Link>)]) -> Result<(), StoreError> {
+pub(crate) async fn add(transaction: &mut Transaction, of: &[(i64, &[Link])]) -> Result<(), StoreError> {
     let rows: Vec<(i64, i64, &Link)> = of
         .iter()
-        .flat_map(|(entry, links)| (0..).zip(links).map(|(place, link)| (*entry, place, link)))
+        .flat_map(|(entry, links)| (0..).zip(*links).map(|(place, link)| (*entry, place, link)))
         .collect();
     for rows in statements(&rows, ROWS) {
         let mut sql = Sql::new(ADD);
@@ -134,7 +134,7 @@ pub(crate) async fn replace(
     links: Vec<Link>,
 ) -> Result<(), StoreError> {
     forget(transaction, entry).await?;
-    add(transaction, &[(entry, links)]).await
+    add(transaction, &[(entry, &links)]).await
 }
 
 /// Takes an entry's links away, with the words that its author gave them.

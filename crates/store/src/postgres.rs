@@ -99,7 +99,7 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 
 /// All writers wait here for one another: so numbers are given out in the order in which they can be seen, and
 /// nobody who reads changes in order misses one.
-const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
+pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
@@ -193,15 +193,6 @@ pub(crate) fn name(options: &PgConnectOptions) -> String {
         "the database {:?} of {user:?} at {host}",
         options.get_database().unwrap_or(user)
     )
-}
-
-/// Takes the lock that only one writer of the database holds.
-pub(crate) async fn begin(
-    writer: &Pool<Postgres>,
-) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
-    let mut transaction = writer.begin().await?;
-    sqlx::query(WRITE_LOCK).execute(&mut *transaction).await?;
-    Ok(transaction)
 }
 
 /// Brings the schema up to date, in one transaction that other processes wait for.

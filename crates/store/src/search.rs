@@ -10,11 +10,12 @@ use model::{Filter, FilterBy, Search};
 use crate::db::{Pool, Transaction};
 use crate::entries::complete;
 use crate::labels::LabelKind;
+use crate::postgres::WRITE_LOCK;
 use crate::query::{EntryQuery, SearchHit};
 use crate::river::{Conditions, push_is};
 use crate::rows::{self, Fields, entry_columns, entry_joins, millis};
 use crate::snippet::snippet;
-use crate::sql::Sql;
+use crate::sql::{Sql, statements};
 use crate::vector::tsvector;
 use crate::{Store, StoreError};
 
@@ -44,6 +45,15 @@ const BY_AGE: &str = " ORDER BY score DESC LIMIT 1000) f CROSS JOIN entries e
     LIMIT ";
 
 const TEXTS: &str = "SELECT id, text FROM entries WHERE id IN ";
+
+/// Entries of one statement at most.
+const ROWS: usize = 16;
+
+const NUMBERS: &str =
+    "SELECT nextval(pg_get_serial_sequence('entries', 'id')) FROM generate_series(1, $1)";
+const ADD_WORDS: &str = "INSERT INTO entries_fts (entry_id, words) SELECT v.id, v.words::tsvector FROM (";
+const FORGET_UNUSED: &str = "DELETE FROM entries_fts
+    WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.id = entries_fts.entry_id) AND entry_id IN ";
 
 impl Store {
     /// Entries that `search` asks for, best first; without words, the latest first. Only the best thousand can be
@@ -183,24 +193,46 @@ fn ranked<'t>(search: &'t Search, readers: &Pool, limit: u32, offset: u32) -> Sq
     sql
 }
 
-/// Makes a statement that adds entries and gives the `id` and `key` of each index their words, too: each entry's key,
-/// title and text. A trigger does so by itself in either database, but PostgreSQL's takes longer over the words than
-/// over all the rest.
-pub(crate) fn push_index<'t>(
-    add: &mut Sql<'t>,
-    transaction: &Transaction,
-    entries: impl Iterator<Item = (&'t str, &'t str, &'t str)>,
-) {
-    if let Transaction::Postgres(_) = transaction {
-        add.push_before("WITH added AS (").push(
-            "), indexed AS (INSERT INTO entries_fts (entry_id, words)
-                SELECT a.id, v.words::tsvector FROM added a JOIN (",
-        );
-        add.push_values(entries, |row, (key, title, text)| {
-            row.push_bind(key).push_bind(tsvector(title, text));
+/// Begins a write that adds entries of these titles and texts, and gives the numbers under which they stand in the index
+/// already; none where the database gives numbers and indexes words by itself. PostgreSQL takes longer over the words
+/// than over all the rest, and they are in nobody's way: so they are written before the write waits for others.
+pub(crate) async fn begin_indexed<'t>(
+    store: &Store,
+    entries: impl ExactSizeIterator<Item = (&'t str, &'t str)>,
+) -> Result<(Transaction, Vec<i64>), StoreError> {
+    let Pool::Postgres(writer) = &store.writer else {
+        return Ok((store.begin().await?, Vec::new()));
+    };
+    let mut transaction = Transaction::Postgres(writer.begin().await?);
+    let numbers = Sql::new(NUMBERS)
+        .bind(entries.len() as i64)
+        .fetch_all(&mut transaction)
+        .await?;
+    let ids = numbers
+        .iter()
+        .map(|row| Fields::of("entries", row).take())
+        .collect::<Result<Vec<i64>, _>>()?;
+    let rows: Vec<_> = ids.iter().zip(entries).collect();
+    for rows in statements(&rows, ROWS) {
+        let mut sql = Sql::new(ADD_WORDS);
+        sql.push_values(rows, |row, (id, (title, text))| {
+            row.push_bind(**id).push_bind(tsvector(title, text));
         })
-        .push(") v (key, words) ON v.key = a.key) SELECT id, key FROM added");
+        .push(") v (id, words)");
+        sql.execute(&mut transaction).await?;
     }
+    Sql::new(WRITE_LOCK).execute(&mut transaction).await?;
+    Ok((transaction, ids))
+}
+
+/// Takes the words out of the index that were written for entries that did not come.
+pub(crate) async fn forget_unused(transaction: &mut Transaction, ids: &[i64]) -> Result<(), StoreError> {
+    for ids in statements(ids, ROWS) {
+        let mut sql = Sql::new(FORGET_UNUSED);
+        sql.push_list(ids.iter().copied());
+        sql.execute(&mut *transaction).await?;
+    }
+    Ok(())
 }
 
 /// Adds what narrows the search, as conditions on `entries e`.
@@ -371,6 +403,30 @@ mod tests {
             "(phraseto_tsquery('simple', voice_plain(?)) && phraseto_tsquery('simple', voice_plain(?)) \
              && !! phraseto_tsquery('simple', voice_plain(?)))"
         );
+    }
+
+    #[tokio::test]
+    async fn the_index_holds_the_words_of_what_came_and_nothing_else() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let known = || Sample::new("one").words("Libraries", "Books for all.").entry();
+        record(&store, &ada, vec![known()]).await;
+        let news = Sample::new("two").words("Parks", "Trees for all.").entry();
+        assert_eq!(record(&store, &ada, vec![known(), news]).await.new, 1);
+        // A poll that is refused whole.
+        let mut late = testing::poll(&ada, minutes(9));
+        late.new = vec![Sample::new("three").words("Roads", "Kerbs for all.").entry()];
+        assert!(!store.record_polls(&[late]).await.unwrap()[0].accepted);
+        let found = async |word| store.search(&search(&[word], &[]), 9, 0).await.unwrap().len();
+        assert_eq!(
+            (found("books").await, found("trees").await, found("kerbs").await),
+            (1, 1, 0)
+        );
+        let indexed: i64 = Sql::new("SELECT COUNT(*) FROM entries_fts")
+            .fetch_value("entries_fts", store.readers())
+            .await
+            .unwrap();
+        assert_eq!(indexed, 2);
     }
 
     #[tokio::test]
