@@ -227,3 +227,10 @@ CREATE TRIGGER entries_fts_insert AFTER INSERT ON entries FOR EACH ROW EXECUTE F
 CREATE TRIGGER entries_fts_update AFTER UPDATE OF title, text ON entries FOR EACH ROW
 WHEN (OLD.title IS DISTINCT FROM NEW.title OR OLD.text IS DISTINCT FROM NEW.text)
 EXECUTE FUNCTION entries_fts_write();
+
+-- Long texts are packed by lz4, which takes a tenth of the time of the usual way, if the server was built with it.
+DO $$ BEGIN
+    ALTER TABLE entries ALTER COLUMN content_html SET COMPRESSION lz4, ALTER COLUMN text SET COMPRESSION lz4;
+    ALTER TABLE entries_fts ALTER COLUMN words SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN NULL;
+END $$;

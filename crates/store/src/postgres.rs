@@ -20,6 +20,9 @@ const LOCK_TIMEOUT: &str = "10s";
 /// How many prepared statements the writer keeps: those of many rows come in several lengths.
 const WRITER_STATEMENTS: usize = 256;
 
+/// The writer finds everything by an index. A plan that was made while a table was small would go on reading all of it.
+const BY_INDEX: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
+
 /// Every migration, oldest first, in step with SQLite's.
 pub(crate) const MIGRATIONS: &[MigrationFile] = &[
     (
@@ -146,7 +149,12 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     let writer = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(PATIENCE)
-        .connect_with(options.clone().statement_cache_capacity(WRITER_STATEMENTS))
+        .connect_with(
+            options
+                .clone()
+                .options(BY_INDEX)
+                .statement_cache_capacity(WRITER_STATEMENTS),
+        )
         .await
         .map_err(unopened)?;
     migrate(&writer, &database).await?;
