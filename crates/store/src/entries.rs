@@ -15,9 +15,10 @@ use crate::links::{self, Link, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, instant, json, millis};
+use crate::search::{self, Words};
 use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
-use crate::{Store, StoreError, search};
+use crate::{Store, StoreError};
 
 /// Where undated back catalogue stands in the river: below every date, in the order of arrival.
 const UNDATED_RIVER_AT: i64 = -1_000_000_000_000_000;
@@ -57,7 +58,6 @@ const ADD: &str = "INSERT INTO entries (id, key, uri, feed_id, member_id, source
     shown, duplicate_of, arrival, river_at, published_at, updated_at, released_at, arrived_at, changed_at, language,
     words, title, author, image_url, image_alt, licence, source_url, hashtags, categories, topics, summary,
     content_html, text, dated_at) ";
-const ADD_ONCE: &str = " ON CONFLICT (feed_id, source_id) DO NOTHING RETURNING id, key";
 
 const TOUCH: &str = "UPDATE entries SET changed_at = $2 WHERE id = $1 AND shown = TRUE";
 impl Store {
@@ -187,11 +187,11 @@ pub(crate) struct Write {
     pub(crate) at: DateTime<Utc>,
 }
 
-/// A new entry with all that can be made ready of it before anybody waits for its write.
+/// A new entry with all that can be made ready of it before its write.
 pub(crate) struct Ready<'a> {
     new: &'a NewEntry,
-    /// The number it is to have, if its words are in the index under it already.
-    id: Option<i64>,
+    /// The number it is to have, under which its words are in the index already.
+    pub(crate) id: i64,
     links: Vec<Link>,
 }
 
@@ -207,39 +207,31 @@ pub(crate) async fn begin<'a>(
     store: &Store,
     entries: impl Iterator<Item = &'a NewEntry>,
 ) -> Result<(Transaction, Vec<Ready<'a>>), StoreError> {
-    let mut ready: Vec<Ready<'a>> = entries
-        .map(|new| Ready {
-            new,
-            id: None,
-            links: links_of(&new.draft.content_html, new.draft.link_key.as_deref()),
-        })
+    let entries: Vec<&NewEntry> = entries.collect();
+    let links: Vec<_> = (entries.iter().map(|new| &new.draft))
+        .map(|draft| links_of(&draft.content_html, draft.link_key.as_deref()))
         .collect();
-    let words = ready.iter().map(|ready| {
-        let draft = &ready.new.draft;
-        (draft.title.as_deref().unwrap_or_default(), draft.text.as_str())
-    });
-    let (transaction, ids) = search::begin_indexed(store, words).await?;
-    for (ready, id) in ready.iter_mut().zip(ids) {
-        ready.id = Some(id);
-    }
+    let words: Vec<_> = entries.iter().map(|new| words_of(new)).collect();
+    let (transaction, ids) = search::begin_indexed(store, &words).await?;
+    let ready = (entries.into_iter().zip(ids).zip(links))
+        .map(|((new, id), links)| Ready { new, id, links })
+        .collect();
     Ok((transaction, ready))
 }
 
-/// Takes the words of those out of the index that came to no entry.
-pub(crate) async fn end(transaction: &mut Transaction, ready: &[Ready<'_>]) -> Result<(), StoreError> {
-    let ids: Vec<i64> = ready.iter().filter_map(|ready| ready.id).collect();
-    search::forget_unused(transaction, &ids).await
+fn words_of(new: &NewEntry) -> Words<'_> {
+    (new.draft.title.as_deref(), &new.draft.text)
 }
 
 /// Adds entries, which stand oldest first: the river puts the later number first. What is there already is left
-/// alone, and what was withdrawn stays away. Gives how many there were of each feed; the labels of what readers see go to `labels`, for the caller to
-/// add.
+/// alone, and what was withdrawn stays away. Gives the numbers of those that came; the labels of what readers see go to
+/// `labels`, for the caller to add.
 pub(crate) async fn add(
     transaction: &mut Transaction,
     additions: &[Addition<'_>],
     revision: &mut NextRevision,
     labels: &mut Vec<Label>,
-) -> Result<HashMap<i64, u32>, StoreError> {
+) -> Result<HashSet<i64>, StoreError> {
     let drafts = additions
         .iter()
         .map(|addition| (addition.write.feed_id, &addition.ready.new.draft));
@@ -249,17 +241,27 @@ pub(crate) async fn add(
         .map(|(addition, _)| *addition)
         .collect();
     let mut additions = wanted.as_slice();
-    let mut added = HashMap::new();
+    let mut added = HashSet::new();
     while !additions.is_empty() {
         let (some, rest) = additions.split_at(one_story_each(additions));
         for some in statements(some, ROWS) {
-            for feed_id in add_some(transaction, some, revision, labels).await? {
-                *added.entry(feed_id).or_default() += 1;
-            }
+            added.extend(add_some(transaction, some, revision, labels).await?);
         }
         additions = rest;
     }
     Ok(added)
+}
+
+/// Ends what [`begin`] began, once those of `ready` came whose numbers are `added`.
+pub(crate) async fn end(
+    transaction: &mut Transaction,
+    ready: &[Ready<'_>],
+    added: &HashSet<i64>,
+) -> Result<(), StoreError> {
+    for ready in ready.iter().filter(|ready| !added.contains(&ready.id)) {
+        search::unindex(transaction, ready.id, words_of(ready.new)).await?;
+    }
+    Ok(())
 }
 
 /// How many of `additions` come before the first that tells the story of an earlier one from another feed: that one
@@ -344,7 +346,7 @@ struct Placed<'a> {
     river_at: i64,
 }
 
-/// Adds these, no two feeds of which tell one story, and gives the feed of each that was added.
+/// Adds these, no two feeds of which tell one story, and gives the numbers of those that were not there.
 async fn add_some(
     transaction: &mut Transaction,
     additions: &[Addition<'_>],
@@ -426,30 +428,23 @@ async fn add_some(
             .push_bind(&draft.text)
             .push_bind(draft.published.map(millis));
     });
-    sql.push(ADD_ONCE);
-    let mut ids: HashMap<String, i64> = HashMap::with_capacity(placed.len());
-    for row in &sql.fetch_all(&mut *transaction).await? {
-        let mut fields = Fields::of("entries", row);
-        let id = fields.take()?;
-        ids.insert(fields.take()?, id);
-    }
+    sql.execute(&mut *transaction).await?;
 
-    let mut added = Vec::with_capacity(ids.len());
-    let mut found = Vec::with_capacity(ids.len());
+    let mut added = Vec::with_capacity(placed.len());
+    let mut links = Vec::with_capacity(placed.len());
     for placed in &placed {
-        let Some(&id) = ids.get(&placed.key) else { continue };
-        let Addition { write, ready } = placed.addition;
+        let ready = placed.addition.ready;
         if let Some(story) = placed.duplicate_of {
             revision.told_again.insert(story);
             touch(transaction, story, revision).await?;
         } else if placed.arrival.is_some() {
-            labels.extend(labels_of(&ready.new.draft, placed.river_at, id));
+            labels.extend(labels_of(&ready.new.draft, placed.river_at, ready.id));
             revision.visible = true;
         }
-        found.push((id, ready.links.as_slice()));
-        added.push(write.feed_id);
+        links.push((ready.id, ready.links.as_slice()));
+        added.push(ready.id);
     }
-    links::add(transaction, &found).await?;
+    links::add(transaction, &links).await?;
     Ok(added)
 }
 

@@ -102,10 +102,8 @@ impl Store {
                 });
             }
         }
-        record_what_is_seen(transaction, &mut accepted).await?;
-        if accepted.iter().map(|accepted| accepted.counts.new as usize).sum::<usize>() < ready.len() {
-            entries::end(transaction, &ready).await?;
-        }
+        let added = record_what_is_seen(transaction, &mut accepted).await?;
+        entries::end(transaction, &ready, &added).await?;
         let successes = accepted
             .iter()
             .map(|accepted| accepted.record)
@@ -215,17 +213,18 @@ async fn update_feeds(
     Ok(members)
 }
 
-/// Writes what readers may see of the accepted polls: one revision, if they do see anything.
+/// Writes what readers may see of the accepted polls: one revision, if they do see anything. Gives the numbers of the
+/// entries that were added.
 async fn record_what_is_seen(
     transaction: &mut Transaction,
     accepted: &mut [Accepted<'_>],
-) -> Result<(), StoreError> {
+) -> Result<HashSet<i64>, StoreError> {
     let mut seen: Vec<&mut Accepted<'_>> = accepted
         .iter_mut()
         .filter(|accepted| may_be_seen(accepted.record))
         .collect();
     let Some(at) = seen.iter().map(|accepted| accepted.record.at).max() else {
-        return Ok(());
+        return Ok(HashSet::new());
     };
     let mut revision = NextRevision::begin(transaction, at).await?;
     update_members(transaction, &seen, &mut revision).await?;
@@ -247,10 +246,14 @@ async fn record_what_is_seen(
     let added = entries::add(transaction, &additions, &mut revision, &mut labels).await?;
     labels::add(transaction, &labels).await?;
     stories::settle(transaction, at, &mut revision).await?;
+    let mut grown = Vec::new();
     for accepted in &mut seen {
-        accepted.counts.new = added.get(&accepted.record.feed_id).copied().unwrap_or(0);
+        let came = accepted.new.iter().filter(|ready| added.contains(&ready.id));
+        accepted.counts.new = came.count() as u32;
+        if accepted.counts.new > 0 {
+            grown.push((accepted.record.feed_id, accepted.counts.new));
+        }
     }
-    let grown: Vec<(i64, u32)> = added.into_iter().collect();
     for grown in statements(&grown, ROWS) {
         let mut sql = Sql::new(NEW_COUNTS);
         sql.push_values(grown, |row, (feed_id, new)| {
@@ -259,7 +262,8 @@ async fn record_what_is_seen(
         .push(ADD_COUNTS);
         sql.execute(&mut *transaction).await?;
     }
-    revision.finish(transaction).await
+    revision.finish(transaction).await?;
+    Ok(added)
 }
 
 /// Moves the addresses of blogs whose feeds name others now.

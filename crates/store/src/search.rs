@@ -46,14 +46,19 @@ const BY_AGE: &str = " ORDER BY score DESC LIMIT 1000) f CROSS JOIN entries e
 
 const TEXTS: &str = "SELECT id, text FROM entries WHERE id IN ";
 
-/// Entries of one statement at most.
-const ROWS: usize = 16;
+/// Entries of one statement at most. FTS5 writes down what it gathered whenever a statement begins.
+const ROWS_SQLITE: usize = 512;
+const ROWS_POSTGRES: usize = 16;
 
-const NUMBERS: &str =
-    "SELECT nextval(pg_get_serial_sequence('entries', 'id')) FROM generate_series(1, $1)";
-const ADD_WORDS: &str = "INSERT INTO entries_fts (entry_id, words) SELECT v.id, v.words::tsvector FROM (";
-const FORGET_UNUSED: &str = "DELETE FROM entries_fts
-    WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.id = entries_fts.entry_id) AND entry_id IN ";
+const LAST_ID: &str = "SELECT COALESCE(MAX(id), 0) FROM entries";
+const NEXT_IDS: &str = "SELECT nextval(pg_get_serial_sequence('entries', 'id')) FROM generate_series(1, $1)";
+const INDEX_SQLITE: &str = "INSERT INTO entries_fts (rowid, title, text) ";
+const INDEX_POSTGRES: &str =
+    "INSERT INTO entries_fts (entry_id, words) SELECT v.id, v.words::tsvector FROM (";
+/// FTS5 has to be told what it is to forget (<https://sqlite.org/fts5.html>, 6.1).
+const UNINDEX_SQLITE: &str =
+    "INSERT INTO entries_fts (entries_fts, rowid, title, text) VALUES ('delete', $1, $2, $3)";
+const UNINDEX_POSTGRES: &str = "DELETE FROM entries_fts WHERE entry_id = $1";
 
 impl Store {
     /// Entries that `search` asks for, best first; without words, the latest first. Only the best thousand can be
@@ -193,30 +198,38 @@ fn ranked<'t>(search: &'t Search, readers: &Pool, limit: u32, offset: u32) -> Sq
     sql
 }
 
-/// Begins a write that adds entries of these titles and texts, and gives the numbers under which they stand in the index
-/// already; none where the database gives numbers and indexes words by itself. PostgreSQL takes longer over the words
-/// than over all the rest, and they are in nobody's way: so they are written before the write waits for others.
-pub(crate) async fn begin_indexed<'t>(
+/// The words of an entry: its title and its text.
+pub(crate) type Words<'t> = (Option<&'t str>, &'t str);
+
+/// Begins a write that adds entries of these words, and gives the numbers that they are to have: under those they stand
+/// in the index already. Triggers index what is not there yet, one entry at a time, which costs either database more
+/// than all the rest.
+pub(crate) async fn begin_indexed(
     store: &Store,
-    entries: impl ExactSizeIterator<Item = (&'t str, &'t str)>,
+    entries: &[Words<'_>],
 ) -> Result<(Transaction, Vec<i64>), StoreError> {
     let Pool::Postgres(writer) = &store.writer else {
-        return Ok((store.begin().await?, Vec::new()));
+        let mut transaction = store.begin().await?;
+        let ids = next_ids(&mut transaction, entries.len()).await?;
+        let rows: Vec<_> = ids.iter().zip(entries).collect();
+        for rows in statements(&rows, ROWS_SQLITE) {
+            let mut sql = Sql::new(INDEX_SQLITE);
+            sql.push_values(rows, |row, (id, (title, text))| {
+                row.push_bind(**id).push_bind(*title).push_bind(*text);
+            });
+            sql.execute(&mut transaction).await?;
+        }
+        return Ok((transaction, ids));
     };
+    // Words are in nobody's way, so they are written before the write waits for others.
     let mut transaction = Transaction::Postgres(writer.begin().await?);
-    let numbers = Sql::new(NUMBERS)
-        .bind(entries.len() as i64)
-        .fetch_all(&mut transaction)
-        .await?;
-    let ids = numbers
-        .iter()
-        .map(|row| Fields::of("entries", row).take())
-        .collect::<Result<Vec<i64>, _>>()?;
+    let ids = next_ids(&mut transaction, entries.len()).await?;
     let rows: Vec<_> = ids.iter().zip(entries).collect();
-    for rows in statements(&rows, ROWS) {
-        let mut sql = Sql::new(ADD_WORDS);
+    for rows in statements(&rows, ROWS_POSTGRES) {
+        let mut sql = Sql::new(INDEX_POSTGRES);
         sql.push_values(rows, |row, (id, (title, text))| {
-            row.push_bind(**id).push_bind(tsvector(title, text));
+            row.push_bind(**id)
+                .push_bind(tsvector(title.unwrap_or_default(), text));
         })
         .push(") v (id, words)");
         sql.execute(&mut transaction).await?;
@@ -225,14 +238,34 @@ pub(crate) async fn begin_indexed<'t>(
     Ok((transaction, ids))
 }
 
-/// Takes the words out of the index that were written for entries that did not come.
-pub(crate) async fn forget_unused(transaction: &mut Transaction, ids: &[i64]) -> Result<(), StoreError> {
-    for ids in statements(ids, ROWS) {
-        let mut sql = Sql::new(FORGET_UNUSED);
-        sql.push_list(ids.iter().copied());
-        sql.execute(&mut *transaction).await?;
-    }
+/// Takes the words out of the index again that were written under `id` for an entry that did not come.
+pub(crate) async fn unindex(
+    transaction: &mut Transaction,
+    id: i64,
+    (title, text): Words<'_>,
+) -> Result<(), StoreError> {
+    let sql = match transaction {
+        Transaction::Sqlite(_) => Sql::new(UNINDEX_SQLITE).bind(id).bind(title).bind(text),
+        Transaction::Postgres(_) => Sql::new(UNINDEX_POSTGRES).bind(id),
+    };
+    sql.execute(transaction).await?;
     Ok(())
+}
+
+/// Numbers for so many new entries.
+async fn next_ids(transaction: &mut Transaction, entries: usize) -> Result<Vec<i64>, StoreError> {
+    if let Transaction::Sqlite(_) = transaction {
+        let last: i64 = Sql::new(LAST_ID).fetch_value("entries", transaction).await?;
+        return Ok((last + 1..).take(entries).collect());
+    }
+    let numbers = Sql::new(NEXT_IDS)
+        .bind(entries as i64)
+        .fetch_all(transaction)
+        .await?;
+    numbers
+        .iter()
+        .map(|row| Fields::of("entries", row).take())
+        .collect()
 }
 
 /// Adds what narrows the search, as conditions on `entries e`.
@@ -427,6 +460,10 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(indexed, 2);
+        if let Pool::Sqlite(_) = store.readers() {
+            let check = "INSERT INTO entries_fts (entries_fts, rank) VALUES ('integrity-check', 1)";
+            testing::execute(&store, check).await;
+        }
     }
 
     #[tokio::test]
