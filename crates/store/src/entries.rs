@@ -35,12 +35,10 @@ const KEY_LEN: usize = 32;
 const KNOWN: &str = "SELECT string_agg(
         id || '\u{1f}' || source_id || '\u{1f}' || COALESCE(link_key, '') || '\u{1f}' || fingerprint || '\u{1f}'
             || substance || '\u{1f}' || CASE WHEN withdrawn_at IS NULL THEN '' ELSE 'withdrawn' END || '\u{1f}'
-            || published_at || '\u{1f}' || COALESCE(CAST(missing_since_at AS TEXT), ''),
+            || published_at || '\u{1f}' || CASE WHEN river_at = released_at THEN 'dated' ELSE '' END || '\u{1f}'
+            || COALESCE(CAST(missing_since_at AS TEXT), ''),
         '\u{1e}' ORDER BY id)
     FROM entries WHERE feed_id = $1";
-
-const LATEST_DATES: &str = "SELECT published_at FROM entries WHERE feed_id = $1 AND river_at = released_at
-    ORDER BY published_at DESC LIMIT $2";
 
 pub(crate) const BY_KEY: &str = concat!(
     "SELECT ",
@@ -81,16 +79,6 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// The dates of a feed's `limit` latest entries, or of their arrival; undated back catalogue has none.
-    pub async fn latest_dates(&self, feed_id: i64, limit: u32) -> Result<Vec<DateTime<Utc>>, StoreError> {
-        let rows = Sql::new(LATEST_DATES)
-            .bind(feed_id)
-            .bind(limit)
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(|row| Fields::of("entries", row).at()).collect()
     }
 
     /// The key of the shown entry whose original is at this address.
@@ -141,6 +129,7 @@ fn known_entry(fields: &str) -> Option<KnownEntry> {
         substance: fields.next()?,
         withdrawn: !fields.next()?.is_empty(),
         published: instant(fields.next()?.parse().ok()?)?,
+        dated: !fields.next()?.is_empty(),
         missing_since: match fields.next()?.as_str() {
             "" => None,
             since => Some(instant(since.parse().ok()?)?),
@@ -586,9 +575,14 @@ mod tests {
             substance: draft.substance,
             withdrawn: false,
             published: minutes(-60),
+            dated: true,
             missing_since: None,
         };
         assert_eq!(known, [same]);
+        let mut old = Sample::new("old");
+        old.new.undated_back_catalogue = true;
+        record_at(&store, &ada, minutes(2), vec![old.entry()], Vec::new()).await;
+        assert!(!store.known_entries(ada.id).await.unwrap()[1].dated);
         assert_eq!(store.entry("nobodyhasthis").await.unwrap(), EntryLookup::Unknown);
     }
 
