@@ -229,7 +229,7 @@ impl Poller {
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
         let (site, tagger) = (Arc::clone(&self.site), Arc::clone(self.tagger()));
-        let dated: Vec<DateTime<Utc>> = (known.iter().filter(|known| known.dated))
+        let published: Vec<DateTime<Utc>> = (known.iter().filter(|known| known.dated))
             .map(|known| known.published)
             .collect();
         // A reading that takes too long keeps its turn until it ends, and the poll ends without it.
@@ -246,7 +246,7 @@ impl Poller {
                 .await?;
         }
         if !read.changes.new.is_empty() {
-            let dates: Vec<DateTime<Utc>> = read.changes.dates().chain(dated).collect();
+            let dates: Vec<DateTime<Utc>> = read.changes.dates().chain(published).collect();
             read.written = Written::of(&dates, now);
         }
         Ok(read)
