@@ -1,20 +1,17 @@
-//! The pages that are for one person, with their errors: joining, a member's own page before it is proved, reports, and what
-//! moderators do at `/admin`. Each by axe, narrow and dark as wide and light, by its headings, and by the keyboard alone; a picture
-//! of each lies beside the built tests, for people to look at.
+//! The pages that are for one person, with their errors: joining, a member's own page until they leave, reports, and what
+//! moderators and editors do at `/admin`. Each is looked at from all sides (`support/walk.rs`).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod support;
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
 use model::{Clock as _, SystemClock};
-use serde_json::{Value, json};
 use support::blogosphere::{Answer, Blogosphere};
-use support::chromium::{self, Chromium};
-use support::{FETCH, MODERATOR, Server, Voice, checker};
+use support::chromium;
+use support::walk::Walk;
+use support::{FETCH, MODERATOR, Server, Voice};
 
 /// A topic, mail, and two blogs: one that takes part with all it writes, one with tagged posts alone.
 const CONFIG: &str = "[mail]\nsmtp = \"smtp://127.0.0.1:9\"\nfrom = \"voice@example.org\"\n\
@@ -39,178 +36,14 @@ fn feed(home: &str, names: &[&str]) -> Answer {
     ))
 }
 
-/// Somebody who walks from page to page, and looks at each from all sides.
-struct Walk {
-    browser: Chromium,
-    axe: Option<String>,
-    address: String,
-    pages: usize,
-}
-
-impl Walk {
-    fn start(server: &Server) -> Self {
-        let axe = checker("axe-core/axe.min.js");
-        Self {
-            browser: Chromium::start(),
-            axe: axe.map(|file| std::fs::read_to_string(file).unwrap()),
-            address: server.address.clone(),
-            pages: 0,
-        }
-    }
-
-    /// Opens a page, on which these words stand.
-    fn opens(&mut self, path: &str, words: &str) {
-        self.browser.open(&format!("http://{}{path}", self.address));
-        self.looks(words);
-    }
-
-    /// Fills in the form of this button, presses it, and comes to a page on which these words stand.
-    fn sends(&mut self, button: &str, fields: &[(&str, &str)], words: &str) {
-        let script = format!(
-            "(() => {{ const button = document.querySelector({}), form = button.form; window.before = true;
-                for (let details = button; details = details.closest('details:not([open])');) details.open = true;
-                for (const [name, value] of {}) {{
-                    const field = form.elements[name];
-                    if (field.type == 'checkbox') field.checked = true; else field.value = value;
-                }}
-                setTimeout(() => button.click()) }})()",
-            json!(button),
-            json!(fields)
-        );
-        self.browser.evaluate(&script);
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while self
-            .browser
-            .evaluate("!window.before && document.readyState == 'complete'")
-            != true
-        {
-            assert!(Instant::now() < deadline, "{button} leads nowhere");
-            std::thread::yield_now();
-        }
-        // What asks for the focus gets it when the page is painted.
-        self.browser.evaluate(chromium::PAINTED);
-        self.looks(words);
-    }
-
-    fn text(&mut self, script: &str) -> String {
-        self.browser
-            .evaluate(script)
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    }
-
-    /// Looks at the page that is there.
-    fn looks(&mut self, words: &str) {
-        let says = self.text("document.title + '\\n' + document.body.innerText");
-        assert!(says.contains(words), "{words:?} stands nowhere in: {says}");
-        let headings = self
-            .browser
-            .evaluate("[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(h => +h.localName[1])");
-        let levels: Vec<u64> = headings
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter_map(Value::as_u64)
-            .collect();
-        assert_eq!(
-            levels.iter().filter(|&&level| level == 1).count(),
-            1,
-            "{words}: {levels:?}"
-        );
-        // The summary of mistakes stands before the heading of the page.
-        let is_mistaken = says.contains("There is a problem");
-        let levels = &levels[usize::from(is_mistaken)..];
-        assert!(
-            levels[0] == 1 && levels.windows(2).all(|pair| pair[1] <= pair[0] + 1),
-            "{words}: {levels:?}"
-        );
-        if is_mistaken {
-            self.mistakes_lead_to_their_fields(words);
-        }
-        self.pages += 1;
-        for (width, scheme) in [(390, "dark"), (1280, "light")] {
-            self.browser.look(width, scheme);
-            let needed = self.browser.evaluate("document.documentElement.scrollWidth");
-            assert!(
-                needed.as_u64().unwrap() <= width,
-                "{words} needs {needed} of {width} pixels"
-            );
-            if let Some(axe) = &self.axe {
-                self.browser.evaluate(&format!("{axe};0"));
-                assert_eq!(
-                    self.browser.evaluate(chromium::AXE),
-                    json!([]),
-                    "{words}, {scheme}"
-                );
-            }
-            self.picture(words, width);
-        }
-        self.is_walked_by_keyboard(words);
-    }
-
-    /// GOV.UK's error summary: it has the focus, the title says "Error", and each mistake leads to a field that says it too.
-    fn mistakes_lead_to_their_fields(&mut self, words: &str) {
-        assert_eq!(
-            self.browser
-                .evaluate("document.activeElement.matches('.error-summary')"),
-            true,
-            "{words}: the summary has no focus"
-        );
-        let title = self.text("document.title");
-        assert!(title.starts_with("Error: "), "{words}: {title}");
-        let lost = self.browser.evaluate(
-            "[...document.querySelectorAll('.error-summary a')].filter(link => {
-                const field = document.querySelector(link.hash);
-                const near = field && (field.closest('.form-group, section') || field);
-                return !near || ![...near.querySelectorAll('.error-message')].some(it => it.textContent.includes(link.textContent))
-            }).map(link => link.outerHTML)",
-        );
-        assert_eq!(lost, json!([]), "{words}");
-    }
-
-    /// Everything that can be used is reached by Tab, and is seen to have the focus.
-    fn is_walked_by_keyboard(&mut self, words: &str) {
-        const STOPS: &str = "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, \
-                             [tabindex=\"0\"]')].filter(it => it.checkVisibility())";
-        self.browser.look(390, "light");
-        let count = self
-            .browser
-            .evaluate(&format!("{STOPS}.length"))
-            .as_u64()
-            .unwrap();
-        self.browser.evaluate(
-            "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); scrollTo(0, 0)",
-        );
-        for _ in 0..count {
-            self.browser.press_tab();
-            let focus = self.browser.evaluate(
-                "(() => { const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
-                    at.visited = true;
-                    return [at.outerHTML.slice(0, 90), style.outlineStyle == 'solid' && parseFloat(style.outlineWidth) >= 2,
-                        box.bottom > 0 && box.top < innerHeight && box.width > 1, at.localName] })()",
-            );
-            if focus[3] == "body" {
-                break;
-            }
-            assert!(focus[1] == true && focus[2] == true, "{words}: {focus}");
-        }
-        let missed = self.browser.evaluate(&format!(
-            "{STOPS}.filter(it => !it.visited && !(it.type == 'radio' && [...it.form.elements[it.name]].some(one => one.visited)))
-                .map(it => it.outerHTML.slice(0, 90))"
-        ));
-        assert_eq!(missed, json!([]), "{words}: no Tab leads there");
-    }
-
-    fn picture(&mut self, words: &str, width: u64) {
-        let name: String = words
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
-        let file = format!("forms-{:02}-{name}-{width}.png", self.pages);
-        let picture = self.browser.picture();
-        std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(file), picture).unwrap();
-    }
+/// The front page of a blog, with this in its head.
+fn front_page(name: &str, head: &str) -> Answer {
+    let page = format!(
+        "<html><head><title>{name}</title>{head}<link rel=alternate type=application/rss+xml title=Posts href=/{name}/feed>\
+         <link rel=alternate type=application/rss+xml title=Comments href=/{name}/comments/feed></head></html>"
+    );
+    let html = vec![("Content-Type", "text/html".to_owned())];
+    Answer::Raw(200, html, page.into_bytes())
 }
 
 /// A Voice with moderators, and a blog for each thing that can become of one.
@@ -219,12 +52,7 @@ fn voice() -> (Blogosphere, Voice, Server) {
     for name in ["ann", "ben", "cat", "dan"] {
         let home = blogs.url(&format!("/{name}/"));
         blogs.answer(&format!("/{name}/feed"), feed(&home, &["councillors", "cake"]));
-        let page = format!(
-            "<html><head><title>{name}</title><link rel=alternate type=application/rss+xml title=Posts href=/{name}/feed>\
-             <link rel=alternate type=application/rss+xml title=Comments href=/{name}/comments/feed></head></html>"
-        );
-        let html = vec![("Content-Type", "text/html".to_owned())];
-        blogs.answer(&format!("/{name}/"), Answer::Raw(200, html, page.into_bytes()));
+        blogs.answer(&format!("/{name}/"), front_page(name, ""));
     }
     let mixed = format!(
         "{FETCH}{CONFIG}[[feed]]\nname = \"Mixed\"\nslug = \"mixed\"\ninclude = \"tagged\"\nurl = \"{}\"\n",
@@ -293,6 +121,103 @@ fn joining_with_its_mistakes_and_the_proof_of_a_blog() {
     let manage = own_page(&mut ann);
     ann.opens(&manage, "It waits for a moderator");
     ann.sends("#proof button", &[], "does not say the word yet");
+    ann.ends();
+}
+
+#[test]
+fn a_members_own_page_until_they_leave() {
+    if !chromium::is_there() {
+        return;
+    }
+    let (blogs, voice, server) = voice();
+    let mut ann = Walk::start(&server);
+    let manage = join(&mut ann, &blogs, "ann");
+    let of = |deed: &str| format!("form:has([name=do][value={deed}]) button");
+    let approve = |slug: &str| {
+        let approved = voice.run(&["feeds", "approve", slug]);
+        assert!(approved.status.success(), "{}", support::text(&approved.stderr));
+    };
+    approve("ann");
+    ann.opens(&manage, "Prove that the blog is yours");
+    let word = ann.text("document.querySelector('#proof code').textContent");
+    let proof = format!("<meta name=\"localgov-digital-voice\" content=\"{word}\">");
+    blogs.answer("/ann/", front_page("ann", &proof));
+    ann.sends("#proof button", &[], "Your blog is proved to be yours");
+    ann.sends(&of("look"), &[], "We looked");
+    server.wait_for("/entries.json?member=ann", |entries| {
+        entries.json()["entries"].as_array().unwrap().len() == 3
+    });
+    ann.opens(&manage, "What we mended in it");
+    ann.sends(&of("pause"), &[], "Your feed is paused");
+    ann.sends(&of("resume"), &[], "We read your feed again");
+    ann.sends(
+        &of("name"),
+        &[("name", "Ann Ex\u{430}mple")],
+        "letters of two alphabets",
+    );
+    ann.sends(&of("name"), &[("name", "Ann Example")], "Your name is saved");
+    ann.sends(&of("email"), &[("email", "nobody")], "There is a problem");
+    ann.sends(
+        &of("email"),
+        &[("email", "ann@example.org")],
+        "We have sent one mail",
+    );
+    ann.sends(&of("move"), &[("address", "two words")], "There is a problem");
+    ann.sends(
+        &of("move"),
+        &[("address", &blogs.url("/cat/feed"))],
+        "what we would read from now on",
+    );
+    ann.opens(&manage, "A further feed");
+    ann.sends(
+        &of("add"),
+        &[("further", &blogs.url("/dan/feed"))],
+        "There is a problem",
+    );
+    ann.sends(
+        &of("add"),
+        &[("further", &blogs.url("/ben/feed"))],
+        "what would be added",
+    );
+    ann.sends(&of("add"), &[], "waits for a moderator");
+    // Two feeds, each with forms of its own.
+    let second = ann.text("[...document.querySelectorAll('[name=feed]')].at(-1).value");
+    assert_ne!(second, "ann");
+    let of_second =
+        |deed: &str| format!("form:has([name=do][value={deed}]):has([name=feed][value={second}]) button");
+    ann.sends(
+        &of_second("change"),
+        &[("licence", "not a licence")],
+        "There is a problem",
+    );
+    ann.sends(
+        &of_second("move"),
+        &[("address", "two words")],
+        "There is a problem",
+    );
+    approve(&second);
+
+    let entries = server.get("/entries.json?member=ann").json();
+    let key = entries["entries"][0]["key"].as_str().unwrap();
+    let post = format!("{manage}/posts/{key}");
+    ann.opens(&post, "Take this post back");
+    ann.sends(&of("dispute"), &[], "There is a problem");
+    ann.sends(
+        &of("dispute"),
+        &[("topic", "skills"), ("reason", "It is about a workshop.")],
+        "A moderator will look at it",
+    );
+    ann.sends(&of("hide"), &[], "There is a problem");
+    ann.sends(&of("hide"), &[("sure", "yes")], "Your receipt");
+    ann.opens(&post, "You took it back");
+    ann.opens(&manage, "You took it back");
+    ann.sends(&of("leave"), &[], "This cannot be undone");
+    ann.sends(&of("leave"), &[], "There is a problem");
+    ann.sends(&of("leave"), &[("sure", "yes")], "You have left");
+    ann.opens(&manage, "This link opens nothing");
+    ann.opens("/register", "Add your blog");
+    ann.sends(LOOK, &[("blog", &blogs.url("/ann/"))], "stays away");
+    ann.ends();
 }
 
 #[test]
@@ -374,6 +299,56 @@ fn reports_and_what_moderators_decide() {
         "topics are as you said",
     );
     mo.opens("/admin/disputes", "Disputed topics");
+
+    mo.opens(&format!("/admin/entries/{key}"), "Hide it for good");
+    mo.sends("button[value=hide]", &[], "There is a problem");
+    mo.sends(
+        "button[value=hide]",
+        &[("why", "It names somebody who did not want that.")],
+        "Withdrawn",
+    );
+    mo.opens(&format!("/admin/entries/{key}"), "withdrawn");
+    mo.opens(&format!("/entries/{key}"), "withdrawn");
+    mo.opens("/admin/audit", "It names somebody who did not want that.");
+    mo.ends();
+}
+
+#[test]
+fn an_editors_hand_on_a_digest() {
+    if !chromium::is_there() {
+        return;
+    }
+    let (_blogs, _voice, server) = voice();
+    let mut ed = Walk::start(&server);
+    ed.opens("/admin", "Sign in");
+    ed.sends(LOOK, &[("token", MODERATOR)], "Behind the scenes");
+    let digest =
+        ed.text("[...document.querySelectorAll('a[href^=\"/admin/digest/\"]')].at(-1).getAttribute('href')");
+    ed.opens(&digest, "Nobody but editors sees this");
+    let place = ed.text("document.querySelector('[name^=place]').name");
+    let save = "button[value=save]";
+    ed.sends(
+        save,
+        &[(&place, "first"), ("link-0", "nowhere")],
+        "There is a problem",
+    );
+    ed.sends(
+        save,
+        &[
+            (&place, "1"),
+            ("link-0", "https://example.org/"),
+            ("link-title-0", "An example"),
+        ],
+        "readers see what they saw before",
+    );
+    ed.sends(
+        "button[value=publish]",
+        &[("introduction", "A quiet week.")],
+        "It is published",
+    );
+    let public = digest.replace("/admin", "");
+    ed.opens(&format!("{public}?edited=1"), "A quiet week.");
+    ed.ends();
 }
 
 /// By plain http and under a name, as on a network of one's own, browsers say less of where a form comes from.

@@ -14,12 +14,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use fetch::{FetchConfig, Fetcher};
 use model::{FixedClock, Site};
-use poll::{CronLine, Intervals, Looker, Network, Poller, PollerSettings, Selection};
-use registry::Settings;
+use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
 use serve::App;
-use store::{Due, Store};
+use store::Due;
 use support::blogosphere::{Answer, Blogosphere, rss};
 use support::database::{Cluster, Schema};
+use support::inside::Inside;
 use support::{Reply, Voice, ask, config, config_with, text};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -193,54 +193,7 @@ fn publish_more(blogs: &Blogosphere) {
     blogs.answer("/leaving", Answer::Raw(410, vec![], vec![]));
 }
 
-/// A Voice in this process, with a clock that was handed in.
-struct Inside {
-    store: Store,
-    poller: Poller,
-}
-
 impl Inside {
-    async fn open(url: &str, settings: &Settings, clock: &Arc<FixedClock>) -> Self {
-        let store = Store::open(url).await.unwrap();
-        let at = POLLED_AT[0].parse().unwrap();
-        store
-            .merge_registry(&settings.feeds, at, settings.site.timezone)
-            .await
-            .unwrap();
-        let fetcher = Fetcher::new(FetchConfig {
-            user_agent: "Example".to_owned(),
-            timeout: settings.fetch.timeout,
-            max_body_bytes: settings.fetch.max_body_bytes,
-            concurrency: 1,
-            per_host: 1,
-            allow: settings.fetch.allow.clone(),
-        });
-        let how = PollerSettings {
-            intervals: Intervals {
-                min: settings.fetch.min_interval,
-                max: settings.fetch.max_interval,
-            },
-            schedule: CronLine::parse(&settings.fetch.schedule, Tz::UTC).unwrap(),
-            concurrency: 1,
-            per_host: 1,
-        };
-        let site = Arc::new(settings.site.clone());
-        let poller = Poller::new(store.clone(), fetcher.unwrap(), Arc::clone(clock) as _, site, how);
-        Self { store, poller }
-    }
-
-    /// Polls every feed, one after another, so that posts arrive in the same order in every Voice.
-    async fn poll(&self) {
-        let (_sender, stop) = watch::channel(false);
-        let (mut feeds, _) = self.poller.select(Selection::All).await.unwrap();
-        feeds.sort_by(|one, other| one.slug.cmp(&other.slug));
-        for feed in feeds {
-            let mut network = Network::default();
-            let summary = self.poller.poll(vec![feed], &mut network, &stop, &|_| ()).await;
-            assert_eq!(summary.feeds, 1, "{summary:?}");
-        }
-    }
-
     /// Looks at nothing: its blogs are never asked.
     fn looker(&self, site: &Site, clock: &Arc<FixedClock>) -> Arc<Looker> {
         let fetcher = Fetcher::new(FetchConfig {
@@ -364,10 +317,7 @@ fn every_page_feed_and_export_is_the_same_from_both_databases() {
     let [first, second] = POLLED_AT.map(|at| at.parse::<DateTime<Utc>>().unwrap());
     let clock = Arc::new(FixedClock::at(first));
     let voices = [Voice::on(None, &config), Voice::on(Some(Schema::new()), &config)];
-    let urls = [
-        format!("sqlite://{}", voices[0].path("data/voice.db").display()),
-        voices[1].schema().url(),
-    ];
+    let urls = voices.each_ref().map(Voice::database_url);
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let servers: Vec<String> = runtime.block_on(async {

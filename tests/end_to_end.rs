@@ -496,6 +496,31 @@ fn healthcheck_tells_whether_the_server_answers() {
 }
 
 #[test]
+fn a_digest_that_cannot_be_printed_says_why() {
+    let voice = Voice::of(&[]);
+    for (week, status, words) in [
+        ("2026-W54", 2, "2026 has no week 54, only 01 to 53"),
+        ("2025-W53", 2, "2025 has no week 53, only 01 to 52"),
+        ("W6", 2, "write it like 2015-W06"),
+        (
+            "9999-W01",
+            1,
+            "9999-W01 has not begun; it begins on 4 January 9999",
+        ),
+    ] {
+        let output = voice.run(&["digest", week]);
+        assert_eq!(output.status.code(), Some(status), "{week}");
+        assert!(output.stdout.is_empty(), "{week}");
+        assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
+    }
+    let archive = voice.json(&["digest", "2015-w07", "--json"]);
+    assert_eq!(
+        (&archive["id"], &archive["status"]),
+        (&Value::from("2015-W07"), &Value::from("archive"))
+    );
+}
+
+#[test]
 fn feeds_travel_as_opml_and_toml() {
     let voice = Voice::of(&[("one", "https://one.example/feed".to_owned())]);
     let opml = text(&voice.run(&["feeds", "export", "--format", "opml"]).stdout);

@@ -1,5 +1,5 @@
-//! From joining to leaving in a real browser: at the width of a telephone, with scripts switched off, by the keyboard
-//! alone; and what the log says of it, which is nothing that is private.
+//! From joining to leaving, and what moderators do, in a real browser: at the width of a telephone, with scripts switched off, by
+//! the keyboard alone; and what the log says of it, which is nothing that is private.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
@@ -8,10 +8,11 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use model::{Clock as _, SystemClock};
 use serde_json::json;
 use support::blogosphere::{Answer, Blogosphere};
 use support::chromium::{self, Chromium};
-use support::{FETCH, Voice};
+use support::{FETCH, MODERATOR, Voice};
 
 const FEED: &str = r#"<?xml version="1.0"?><rss version="2.0"><channel><title>Ann writes</title><link>BLOG</link>
 <item><title>What councillors said</title><link>BLOGone</link><guid>BLOGone</guid>
@@ -63,11 +64,11 @@ impl Reader {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             // Between two pages there is none.
-            let found = self.browser.evaluate(&format!(
+            let found = self.browser.holds(&format!(
                 "!!document.body && document.readyState == 'complete' && (document.title + document.body.innerText).includes({})",
                 json!(words)
             ));
-            if found == true {
+            if found {
                 break;
             }
             assert!(
@@ -118,6 +119,14 @@ impl Reader {
         self.browser.call("Input.insertText", &json!({"text": text}));
     }
 
+    /// Writes this instead of what stands in the field.
+    fn corrects_it_to(&mut self, text: &str) {
+        let all = json!({"type": "keyDown", "key": "a", "code": "KeyA", "windowsVirtualKeyCode": 65, "modifiers": 2,
+            "commands": ["selectAll"]});
+        self.browser.call("Input.dispatchKeyEvent", &all);
+        self.types(text);
+    }
+
     fn presses(&mut self, selector: &str) {
         self.tab_to(selector);
         self.key("Enter", 13, "\r");
@@ -126,6 +135,12 @@ impl Reader {
     fn ticks(&mut self, selector: &str) {
         self.tab_to(selector);
         self.key(" ", 32, " ");
+    }
+
+    /// Comes to a choice, and goes on to the option after the one that is chosen.
+    fn chooses_the_next(&mut self, selector: &str) {
+        self.tab_to(selector);
+        self.key("ArrowDown", 40, "");
     }
 }
 
@@ -209,6 +224,13 @@ fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
     ann.sees("Readers see it since");
     ann.presses("a[href*='/posts/']");
     ann.sees("Take this post back");
+    ann.presses("form:has([value=dispute]) button");
+    ann.sees("Choose the topic that is wrong or lacking");
+    ann.chooses_the_next("#topic");
+    ann.presses("form:has([value=dispute]) button");
+    ann.sees("A moderator will look at it");
+    ann.presses("button.button--warning");
+    ann.sees("Tick the box to say that you want this post to be erased here");
     ann.ticks("#sure");
     ann.presses("button.button--warning");
     ann.sees("Your receipt");
@@ -252,4 +274,65 @@ fn a_blogger_joins_is_seen_hides_a_post_and_leaves() {
         assert!(!line.contains(&secret), "{line}");
         assert!(!line.contains("Ann Example"), "{line}");
     }
+}
+
+#[test]
+fn a_moderator_edits_a_digest_and_hides_a_post() {
+    if !chromium::is_there() {
+        return;
+    }
+    let blogs = Blogosphere::start();
+    let now = SystemClock.now().to_rfc2822();
+    let feed = FEED
+        .replace("Mon, 16 Nov 2015 09:00:00 GMT", &now)
+        .replace("BLOG", &blogs.url("/"));
+    blogs.answer("/feed", Answer::Feed(feed));
+    let voice = Voice::of(&[("ann", blogs.url("/feed"))]);
+    let server = voice.serve();
+    server.wait_for("/entries.json", |entries| {
+        entries.json()["entries"].as_array().unwrap().len() == 2
+    });
+    let at = |path: &str| format!("http://{}{path}", server.address);
+    let mut mo = Reader::start();
+
+    mo.opens(&at("/admin"));
+    mo.sees("Sign in");
+    mo.tab_to("#token");
+    mo.types("guessed");
+    mo.key("Enter", 13, "\r");
+    mo.sees("This is nobody’s token");
+    mo.tab_to("#token");
+    mo.types(MODERATOR);
+    mo.key("Enter", 13, "\r");
+    mo.sees("Behind the scenes");
+    mo.presses("li:nth-child(2) > a[href^='/admin/digest/']");
+    mo.sees("Nobody but editors sees this");
+    mo.tab_to("[name^=place]");
+    mo.types("first");
+    mo.presses("button[value=save]");
+    mo.sees("There is a problem");
+    mo.presses(".error-summary a");
+    mo.corrects_it_to("1");
+    mo.ticks("[name^=pin]");
+    mo.presses("button[value=publish]");
+    mo.sees("It is published");
+    mo.presses("a[href$='.html?edited=1'], a[href$='?edited=1']");
+    mo.sees("What councillors said");
+
+    mo.opens(&at("/admin"));
+    mo.sees("Behind the scenes");
+    mo.tab_to("#post");
+    mo.types(&blogs.url("/one"));
+    mo.key("Enter", 13, "\r");
+    mo.sees("Hide it for good");
+    mo.presses("button[value=hide]");
+    mo.sees("There is a problem");
+    mo.presses(".error-summary a");
+    mo.types("It names somebody who did not want that.");
+    mo.presses("button[value=hide]");
+    mo.sees("Withdrawn");
+    mo.opens(&at("/admin/audit"));
+    mo.sees("It names somebody who did not want that.");
+    mo.opens(&at(&format!("/why?url={}", blogs.url("/one"))));
+    mo.sees("A moderator hid this post");
 }

@@ -47,6 +47,19 @@ pub(crate) const PAINTED: &str =
 pub(crate) const AXE: &str = "axe.run(document, {preload: false, resultTypes: ['violations'], rules: {'target-size': {enabled: true}}})\
      .then(found => found.violations.flatMap(rule => rule.nodes.map(node => rule.id + ': ' + node.html)))";
 
+/// Gives what leads to the wrong place in the page: ids that stand there twice, labels of nothing or of another form's field,
+/// and names of ids that are nowhere.
+pub(crate) const LOST: &str = "(() => {
+    const ids = [...document.querySelectorAll('[id]')].map(it => it.id);
+    const twice = ids.filter((id, at) => ids.indexOf(id) != at);
+    const labels = [...document.querySelectorAll('label')]
+        .filter(label => !label.control || label.control.form != label.closest('form')).map(label => label.outerHTML);
+    const named = ['aria-describedby', 'aria-labelledby', 'aria-controls'].flatMap(name =>
+        [...document.querySelectorAll(`[${name}]`)].flatMap(it => it.getAttribute(name).trim().split(' ')));
+    const anchors = [...document.querySelectorAll('a[href^=\"#\"]')].map(link => decodeURIComponent(link.hash.slice(1)));
+    return [...twice, ...labels, ...[...named, ...anchors].filter(id => !ids.includes(id))];
+})()";
+
 /// Whether there is a browser; without one a test is skipped, but never in CI.
 pub(crate) fn is_there() -> bool {
     let there = Command::new("chromium").arg("--version").output().is_ok();
@@ -70,7 +83,13 @@ impl Chromium {
                 "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null",
                 "chromium",
             ])
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                "--hide-scrollbars",
+            ])
             .args([
                 "--disable-background-networking",
                 "--disable-component-update",
@@ -130,12 +149,19 @@ impl Chromium {
 
     /// Gives an order and answers its result.
     pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
+        let answer = self.ask(method, params);
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Value> {
         let id = self.order(method, params);
         loop {
             let message = self.next();
             if message["id"] == id {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].clone();
+                return match &message["error"] {
+                    Value::Null => Ok(message["result"].clone()),
+                    error => Err(error.clone()),
+                };
             }
         }
     }
@@ -208,6 +234,14 @@ impl Chromium {
         answer["result"]["value"].clone()
     }
 
+    /// Whether this holds of the page, which may be on its way to another: then it does not.
+    pub(crate) fn holds(&mut self, script: &str) -> bool {
+        let question =
+            json!({"expression": format!("{script}\n//# sourceURL={OURS}"), "returnByValue": true});
+        let answer = self.ask("Runtime.evaluate", &question);
+        answer.is_ok_and(|answer| answer["result"]["value"] == true)
+    }
+
     /// A window of this width, in a light or a dark scheme.
     pub(crate) fn look(&mut self, width: u64, scheme: &str) {
         let size = json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": false});
@@ -239,6 +273,16 @@ impl Chromium {
     pub(crate) fn dom(&mut self) -> String {
         let dom = self.evaluate("document.documentElement.outerHTML");
         dom.as_str().unwrap().to_owned()
+    }
+
+    /// The page as it was sent.
+    pub(crate) fn source(&mut self) -> String {
+        let is_page =
+            |event: &&Event| event.method == "Network.responseReceived" && event.params["type"] == "Document";
+        let page = self.events.iter().rfind(is_page).expect("a page was sent");
+        let request = json!({"requestId": page.params["requestId"]});
+        let body = self.call("Network.getResponseBody", &request);
+        body["body"].as_str().unwrap().to_owned()
     }
 
     /// What was written to the console: script errors, refused content, failed pictures. That the page itself has the
@@ -406,6 +450,8 @@ const PROBE: &str = r#"async () => {
                 }
             }
         }
+        // Every click would have a long page laid out again.
+        frame.style.display = "none";
         for (const element of page.querySelectorAll("a, area, button, input, summary, label")) {
             if (element.click) element.click();
             else element.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));

@@ -6,6 +6,10 @@
 pub(crate) mod blogosphere;
 pub(crate) mod chromium;
 pub(crate) mod database;
+pub(crate) mod hostile_feeds;
+pub(crate) mod html;
+pub(crate) mod inside;
+pub(crate) mod walk;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -22,7 +26,7 @@ use database::Schema;
 pub(crate) struct Voice {
     folder: tempfile::TempDir,
     /// `None`: `data/voice.db` in the folder, the program's default.
-    database: Option<Schema>,
+    pub(crate) database: Option<Schema>,
 }
 
 impl Voice {
@@ -58,6 +62,14 @@ impl Voice {
             command.env("DATABASE_URL", schema.url());
         }
         command
+    }
+
+    /// What `--database` says of its database.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database {
+            Some(schema) => schema.url(),
+            None => format!("sqlite://{}", self.path("data/voice.db").display()),
+        }
     }
 
     /// The schema of a Voice on PostgreSQL.
@@ -120,7 +132,10 @@ impl Voice {
                 log.read_line(&mut said).unwrap() > 0,
                 "it ended without serving: {said}"
             );
-            if let Some((_, rest)) = said[start..].split_once("http://127.0.0.1:") {
+            // Other lines may name a feed at such an address.
+            if let Some((_, rest)) = said[start..].split_once("http://127.0.0.1:")
+                && rest.contains("Ctrl-C")
+            {
                 break format!("127.0.0.1:{}", rest.split('/').next().unwrap());
             }
         };

@@ -7,19 +7,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use model::{Entry, Member, Site, Topic, Week, link_key};
+use model::{Entry, Member, Site, Week, link_key};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::address::web_address;
+use crate::digest_groups::{Group, groups};
 use crate::edition::Edited;
 use crate::{digest_csv, digest_html, digest_json, digest_markdown, digest_read, digest_text};
 
 /// After so many days without a post a member has returned.
 const RETURN_DAYS: i64 = 90;
-
-/// The slug of the group of entries that have no workstream or theme.
-const OTHER: &str = "other";
 
 /// All that a digest is made of.
 #[derive(Debug, Clone)]
@@ -46,8 +44,8 @@ pub struct DigestInput<'a> {
     pub status: DigestStatus,
     /// When it closes by the schedule; `None` for an archive week.
     pub closes_at: Option<DateTime<Utc>>,
-    /// When the week after it closes.
-    pub next_closes_at: DateTime<Utc>,
+    /// When the week after it closes; `None` where that never closes, being archive.
+    pub next_closes_at: Option<DateTime<Utc>>,
 }
 
 /// How far a week has come.
@@ -118,7 +116,7 @@ pub struct Digest {
     pub(crate) closes_at: Option<DateTime<Utc>>,
     /// Whether `closes_at` is still to come.
     pub(crate) closes_later: bool,
-    pub(crate) next_closes_at: DateTime<Utc>,
+    pub(crate) next_closes_at: Option<DateTime<Utc>>,
     /// In reading order: by published date, oldest first, as the week went.
     pub(crate) entries: Vec<DigestEntry>,
     /// Left out by `max_per_member`, in reading order.
@@ -143,14 +141,6 @@ pub(crate) struct DigestEntry {
     pub(crate) returned_after_days: Option<i64>,
 }
 
-/// A workstream or theme, or `other`, with the identifiers of all entries that have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Group {
-    pub(crate) slug: String,
-    pub(crate) name: String,
-    pub(crate) entries: Vec<String>,
-}
-
 /// One entry links to another member's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Conversation {
@@ -164,14 +154,6 @@ pub(crate) struct SharedLink {
     pub(crate) url: String,
     pub(crate) title: Option<String>,
     pub(crate) cited_by: Vec<String>,
-}
-
-/// Entries under one workstream or theme; those without a known one stand under `other`.
-#[derive(Debug)]
-pub(crate) struct TopicGroup<'a> {
-    pub(crate) slug: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) entries: Vec<&'a DigestEntry>,
 }
 
 /// The digest of a week.
@@ -244,12 +226,7 @@ impl Digest {
             joined.conversations.extend(week.conversations);
             joined.corrections.extend(week.corrections);
             joined.not_heard = week.not_heard;
-            for group in week.groups {
-                match joined.groups.iter_mut().find(|known| known.slug == group.slug) {
-                    Some(known) => known.entries.extend(group.entries),
-                    None => joined.groups.push(group),
-                }
-            }
+            Group::join(&mut joined.groups, week.groups);
             for link in week.links {
                 match joined.links.iter_mut().find(|known| known.url == link.url) {
                     Some(known) => known.cited_by.extend(link.cited_by),
@@ -265,8 +242,6 @@ impl Digest {
         joined
             .entries
             .sort_by(|a, b| (a.entry.published, &a.entry.key).cmp(&(b.entry.published, &b.entry.key)));
-        // "Other" stands last whichever week it came with.
-        joined.groups.sort_by_key(|group| group.slug == OTHER);
         Some(joined)
     }
 
@@ -293,7 +268,7 @@ impl Digest {
         }
         next.entries.retain(|entry| !is_withdrawn(&entry.entry.id));
         for group in &mut next.groups {
-            group.entries.retain(|id| !is_withdrawn(id));
+            group.drop_entries(&is_withdrawn);
         }
         next.new_members.retain(|member| !left.contains(&member.slug));
         next.not_heard.retain(|member| !left.contains(&member.slug));
@@ -455,147 +430,6 @@ impl Digest {
     pub(crate) fn page(&self) -> String {
         self.site.absolute(&format!("/digest/{}", self.id()))
     }
-
-    /// Every workstream and theme that has entries, in the site's order, an entry in each of its own; `other`
-    /// at the end.
-    pub(crate) fn topic_groups(&self) -> Vec<TopicGroup<'_>> {
-        let groups = self.groups_by_entry();
-        self.grouped(&self.entries, |entry, group| {
-            groups
-                .get(&*entry.entry.id)
-                .is_some_and(|groups| groups.iter().any(|held| held.slug == group.slug))
-        })
-    }
-
-    /// As a reader goes through the week: every one of `entries` once, under the workstream or theme that
-    /// fits it best. A digest of one topic is one group.
-    pub(crate) fn reading_groups<'a>(&'a self, entries: &'a [DigestEntry]) -> Vec<TopicGroup<'a>> {
-        if let Some(topic) = self.topic.as_deref().and_then(|slug| self.site.topic(slug))
-            && !entries.is_empty()
-        {
-            return vec![TopicGroup {
-                slug: &topic.slug,
-                name: &topic.name,
-                entries: entries.iter().collect(),
-            }];
-        }
-        let is_pinned = |entry: &DigestEntry| {
-            let edited = self.edition.as_ref();
-            edited.is_some_and(|edited| edited.is_pinned(entry))
-        };
-        let groups = self.groups_by_entry();
-        let best: HashMap<&str, &str> = entries
-            .iter()
-            .map(|entry| {
-                let id = entry.entry.id.as_str();
-                let holding = groups.get(id).map_or(&[][..], Vec::as_slice);
-                (id, self.best_of(holding, &entry.entry))
-            })
-            .collect();
-        let mut sections = self.grouped(entries, |entry, group| {
-            !is_pinned(entry) && best[&*entry.entry.id] == group.slug
-        });
-        let pinned: Vec<&DigestEntry> = entries.iter().filter(|entry| is_pinned(entry)).collect();
-        if !pinned.is_empty() {
-            let first = TopicGroup {
-                slug: "pinned",
-                name: "First of all",
-                entries: pinned,
-            };
-            sections.insert(0, first);
-        }
-        sections
-    }
-
-    fn grouped<'a>(
-        &'a self,
-        entries: &'a [DigestEntry],
-        belongs: impl Fn(&DigestEntry, &Group) -> bool,
-    ) -> Vec<TopicGroup<'a>> {
-        self.groups
-            .iter()
-            .map(|group| TopicGroup {
-                slug: &group.slug,
-                name: &group.name,
-                entries: entries.iter().filter(|entry| belongs(entry, group)).collect(),
-            })
-            .filter(|group| !group.entries.is_empty())
-            .collect()
-    }
-
-    /// By entry's identifier: the groups that hold it.
-    fn groups_by_entry(&self) -> HashMap<&str, Vec<&Group>> {
-        let mut groups: HashMap<&str, Vec<&Group>> = HashMap::new();
-        for group in &self.groups {
-            for id in &group.entries {
-                groups.entry(id).or_default().push(group);
-            }
-        }
-        groups
-    }
-
-    /// Of the groups that hold the entry, the one with the highest score; among equals the first of the entry's.
-    fn best_of<'a>(&self, holding: &[&'a Group], entry: &Entry) -> &'a str {
-        let mut best: Option<(f64, &str)> = None;
-        for found in &entry.topics {
-            let root = root(&self.site, &found.slug).map_or(found.slug.as_str(), |topic| &topic.slug);
-            if let Some(group) = holding.iter().find(|group| group.slug == root)
-                && best.is_none_or(|(score, _)| found.score > score)
-            {
-                best = Some((found.score, &group.slug));
-            }
-        }
-        let first = holding.first().map_or(OTHER, |group| group.slug.as_str());
-        best.map_or(first, |(_, slug)| slug)
-    }
-}
-
-/// The workstreams and themes of the site that these entries have, in the site's order, and `other` for those without.
-fn groups(site: &Site, entries: &[DigestEntry]) -> Vec<Group> {
-    let roots: Vec<(&str, BTreeSet<&str>)> = entries
-        .iter()
-        .map(|entry| {
-            let found = entry.entry.topics.iter();
-            let roots = found.filter_map(|topic| root(site, &topic.slug));
-            (
-                entry.entry.id.as_str(),
-                roots.map(|topic| topic.slug.as_str()).collect(),
-            )
-        })
-        .collect();
-    let group = |slug: &str, name: &str, belongs: &dyn Fn(&BTreeSet<&str>) -> bool| Group {
-        slug: slug.to_owned(),
-        name: name.to_owned(),
-        entries: roots
-            .iter()
-            .filter(|(_, roots)| belongs(roots))
-            .map(|(id, _)| (*id).to_owned())
-            .collect(),
-    };
-    site.topics
-        .iter()
-        .filter(|topic| topic.parent.is_none())
-        .map(|topic| {
-            group(&topic.slug, &topic.name, &|roots| {
-                roots.contains(topic.slug.as_str())
-            })
-        })
-        .chain([group(OTHER, "Other", &|roots| roots.is_empty())])
-        .filter(|group| !group.entries.is_empty())
-        .collect()
-}
-
-/// The workstream that a topic belongs to, or the topic itself.
-fn root<'a>(site: &'a Site, slug: &str) -> Option<&'a Topic> {
-    let mut topic = site.topic(slug)?;
-    // As many steps as there are topics: parents that name each other in a circle have no root.
-    for _ in &site.topics {
-        match &topic.parent {
-            Some(parent) => topic = site.topic(parent)?,
-            None => return Some(topic),
-        }
-    }
-    None
 }
 
 fn has_topic(entry: &Entry, slug: &str) -> bool {

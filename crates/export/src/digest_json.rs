@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use model::Member;
+use model::{Member, TopicMatch, TopicSource};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::address::original;
 use crate::digest::{Conversation, Digest, DigestStatus, SharedLink};
+use crate::digest_groups::TopicGroup;
 use crate::edition::{Edited, EditorsLink};
 use crate::entry_json::{EntryJson, entry_json_without_content};
 use crate::instant::rfc3339;
@@ -60,9 +61,26 @@ struct Counts {
 
 #[derive(Serialize)]
 struct Topic<'a> {
+    #[serde(flatten)]
+    section: Section<'a>,
+    projects: Vec<Section<'a>>,
+}
+
+#[derive(Serialize)]
+struct Section<'a> {
     slug: &'a str,
     name: &'a str,
     entries: Vec<&'a str>,
+    evidence: Vec<Evidence<'a>>,
+}
+
+/// What gave an entry the topic of its section.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    entry: &'a str,
+    score: f64,
+    by: TopicSource,
+    why: &'a [model::Evidence],
 }
 
 #[derive(Serialize)]
@@ -129,7 +147,7 @@ struct LeftOut<'a> {
 #[derive(Serialize)]
 struct Next {
     id: String,
-    closes_at: String,
+    closes_at: Option<String>,
 }
 
 pub(crate) fn write(digest: &Digest) -> String {
@@ -158,14 +176,9 @@ pub(crate) fn write(digest: &Digest) -> String {
         topics: digest
             .topic_groups()
             .into_iter()
-            .map(|group| Topic {
-                slug: group.slug,
-                name: group.name,
-                entries: group
-                    .entries
-                    .iter()
-                    .map(|entry| entry.entry.id.as_str())
-                    .collect(),
+            .map(|(group, projects)| Topic {
+                section: section(&group),
+                projects: projects.iter().map(section).collect(),
             })
             .collect(),
         entries: entries(digest),
@@ -205,13 +218,36 @@ pub(crate) fn write(digest: &Digest) -> String {
             .collect(),
         next: Next {
             id: digest.last.next().to_string(),
-            closes_at: rfc3339(digest.next_closes_at),
+            closes_at: digest.next_closes_at.map(rfc3339),
         },
         edition: digest.edition.as_ref().map(|edited| edition(digest, edited)),
         url: format!("{page}.json"),
         markdown_url: format!("{page}.md"),
         html_url: page,
     })
+}
+
+fn section<'a>(group: &TopicGroup<'a>) -> Section<'a> {
+    let evidence = group.entries.iter().filter_map(|entry| {
+        let TopicMatch { score, by, why, .. } =
+            entry.entry.topics.iter().find(|found| found.slug == group.slug)?;
+        Some(Evidence {
+            entry: &entry.entry.id,
+            score: *score,
+            by: *by,
+            why,
+        })
+    });
+    Section {
+        slug: group.slug,
+        name: group.name,
+        entries: group
+            .entries
+            .iter()
+            .map(|entry| entry.entry.id.as_str())
+            .collect(),
+        evidence: evidence.collect(),
+    }
 }
 
 fn edition<'a>(digest: &'a Digest, edited: &'a Edited) -> EditionJson<'a> {

@@ -1,5 +1,5 @@
-//! The digest in Markdown that means the same to every CommonMark reader: no raw HTML, no extensions, and no
-//! word of a post that turns into markup.
+//! The digest in Markdown that means the same to every reader of it, CommonMark's or another's: no raw HTML, no
+//! extensions, and no word of a post that turns into markup.
 
 use model::clean_text;
 
@@ -61,12 +61,19 @@ fn span(span: &Span) -> String {
     }
 }
 
+/// In the words of a link an address or a name would become a link in the link, with those readers who make links of what
+/// looks like one.
 fn link(link: &Link) -> String {
-    format!("[{}]({})", escape(&link.text), destination(&link.url))
+    let words = escape(&link.text)
+        .replace("://", ":&#47;/")
+        .replace("www.", "www&#46;")
+        .replace('@', "&#64;");
+    format!("[{words}]({})", destination(&link.url))
 }
 
 /// One line of text in which no character is markup (CommonMark 2.4): those that mean something anywhere are
-/// escaped, and those that do so at the start of a line, if they stand there.
+/// escaped, and those that do so at the start of a line or at its end, if they stand there. Before what Markdown always
+/// had a backslash stands; older readers know no other, so the rest become references.
 fn escape(text: &str) -> String {
     let text = clean_text(text);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -74,16 +81,22 @@ fn escape(text: &str) -> String {
     // "1." and "1)" begin a list; so do "-" and "+", and a row of "=" or "-" makes a heading.
     let number = text.bytes().take_while(u8::is_ascii_digit).count();
     for (index, c) in text.char_indices() {
-        let anywhere = matches!(
-            c,
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '~' | '|' | '#' | '!'
-        );
-        let at_start = (index == 0 && matches!(c, '-' | '+' | '='))
-            || (index == number && number > 0 && matches!(c, '.' | ')'));
-        if anywhere || at_start {
-            out.push('\\');
+        let rest = &text[index + c.len_utf8()..];
+        let (is_first, is_last) = (index == 0, rest.is_empty());
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' => out.extend(['\\', c]),
+            '#' | '-' | '+' if is_first => out.extend(['\\', c]),
+            '#' | '!' if is_last => out.extend(['\\', c]),
+            '.' | ')' if index == number && number > 0 => out.extend(['\\', c]),
+            '<' => out.push_str("&lt;"),
+            '>' if is_first => out.push_str("&gt;"),
+            '&' if rest.starts_with(|c: char| c == '#' || c.is_ascii_alphabetic()) => out.push_str("&amp;"),
+            '=' if is_first => out.push_str("&#61;"),
+            '~' => out.push_str("&#126;"),
+            '$' => out.push_str("&#36;"),
+            '^' => out.push_str("&#94;"),
+            c => out.push(c),
         }
-        out.push(c);
     }
     out
 }
@@ -111,7 +124,7 @@ fn destination(url: &str) -> String {
 mod tests {
     use pulldown_cmark::{Event, LinkType, Parser, Tag};
 
-    use super::{destination, escape};
+    use super::{Link, destination, escape};
     use crate::sample::HOSTILE;
 
     /// What a CommonMark reader shows, and the addresses it links.
@@ -156,11 +169,37 @@ mod tests {
             "```rust",
             "&#35;",
             "2015. A year",
+            "$x^2$ ~sub~ £5 & $6",
+            "Q&A & R&#38;D &",
+            "C#",
+            "#ukgc15 and #localgov #",
+            "Hello!",
             HOSTILE,
         ] {
             let clean = model::clean_text(text);
             let folded = clean.split_whitespace().collect::<Vec<_>>().join(" ");
             assert_eq!(shown(&escape(text)).0, folded, "{text:?} as {:?}", escape(text));
+        }
+    }
+
+    #[test]
+    fn words_of_a_link_hold_no_other() {
+        for text in [
+            "See https://a.example/_x_",
+            "www.a.example",
+            "Ask @council or a@b.example",
+        ] {
+            let link = super::link(&Link {
+                text: text.to_owned(),
+                url: "https://blog.example/".to_owned(),
+            });
+            for found in ["://a", "www.", "@"] {
+                assert!(!link.contains(found), "{link}");
+            }
+            assert_eq!(
+                shown(&link),
+                (text.to_owned(), vec!["https://blog.example/".to_owned()])
+            );
         }
     }
 

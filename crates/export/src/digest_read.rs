@@ -5,9 +5,8 @@ use model::{AlsoIn, Entry, Image, Member, Site, TopicMatch, Week};
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use crate::digest::{
-    Conversation, Correction, Digest, DigestEntry, DigestStatus, Group, NotHeard, SharedLink,
-};
+use crate::digest::{Conversation, Correction, Digest, DigestEntry, DigestStatus, NotHeard, SharedLink};
+use crate::digest_groups::Group;
 
 #[derive(Deserialize)]
 struct Document {
@@ -31,6 +30,9 @@ struct Topic {
     slug: String,
     name: String,
     entries: Vec<String>,
+    /// Its projects have none.
+    #[serde(default)]
+    projects: Vec<Topic>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +90,7 @@ struct Corrected {
 
 #[derive(Deserialize)]
 struct Next {
-    closes_at: DateTime<Utc>,
+    closes_at: Option<DateTime<Utc>>,
 }
 
 pub(crate) fn read(site: &Site, document: &str) -> Result<Digest, serde_json::Error> {
@@ -106,11 +108,7 @@ pub(crate) fn read(site: &Site, document: &str) -> Result<Digest, serde_json::Er
         next_closes_at: document.next.closes_at,
         entries: document.entries.into_iter().map(entry).collect(),
         left_out: Vec::new(),
-        groups: document
-            .topics
-            .into_iter()
-            .map(|Topic { slug, name, entries }| Group { slug, name, entries })
-            .collect(),
+        groups: document.topics.into_iter().map(group).collect(),
         conversations: document
             .conversations
             .into_iter()
@@ -142,6 +140,15 @@ pub(crate) fn read(site: &Site, document: &str) -> Result<Digest, serde_json::Er
         layout_links: false,
         edition: None,
     })
+}
+
+fn group(read: Topic) -> Group {
+    Group {
+        slug: read.slug,
+        name: read.name,
+        entries: read.entries,
+        projects: read.projects.into_iter().map(group).collect(),
+    }
 }
 
 fn entry(read: WeekEntry) -> DigestEntry {

@@ -82,7 +82,7 @@ fn input<'a>(site: &'a Site, entries: Vec<Entry>, links: &'a Links) -> DigestInp
         }],
         status: DigestStatus::Open,
         closes_at: Some(at("2015-02-09T07:00:00Z")),
-        next_closes_at: at("2015-02-16T07:00:00Z"),
+        next_closes_at: Some(at("2015-02-16T07:00:00Z")),
     }
 }
 
@@ -209,12 +209,19 @@ fn projects_stand_in_their_workstream_and_the_rest_in_other() {
         "tag:voice.example.org,2015:aaaaaaaa",
         "tag:voice.example.org,2015:bbbbbbbb",
     );
+    let earned = |score: f64| json!([{"entry": a, "score": score, "by": "rule", "why": [{"where": "title", "text": "council"}]}]);
+    let meetings = json!({
+        "slug": "meetings", "name": "Council meetings online", "entries": [a], "evidence": earned(0.9)
+    });
     assert_eq!(
         read(&digest)["topics"],
         json!([
-            {"slug": "democracy", "name": "Democracy", "entries": [a]},
-            {"slug": "data", "name": "Data", "entries": [a]},
-            {"slug": "other", "name": "Other", "entries": [b]},
+            {
+                "slug": "democracy", "name": "Democracy", "entries": [a], "evidence": earned(0.5),
+                "projects": [meetings]
+            },
+            {"slug": "data", "name": "Data", "entries": [a], "evidence": earned(0.6), "projects": []},
+            {"slug": "other", "name": "Other", "entries": [b], "evidence": [], "projects": []},
         ])
     );
     // A reader meets it once, where it fits best: its project belongs to democracy.
@@ -445,12 +452,15 @@ fn closed() -> Digest {
         ("bbbbbbbb".to_owned(), vec![report("here")]),
         ("cccccccc".to_owned(), vec![report("here")]),
     ]);
-    let entries = vec![
+    let mut entries = vec![
         by("one", "aaaaaaaa", 2),
         by("two", "bbbbbbbb", 3),
         by("three", "cccccccc", 4),
         by("four", "eeeeeeee", 5),
     ];
+    let mut project = found("meetings", 0.9);
+    "Her evidence".clone_into(&mut project.why[0].text);
+    entries[0].topics.push(project);
     close(entries, &links)
 }
 
@@ -520,6 +530,8 @@ fn a_correction_holds_no_word_of_what_was_withdrawn() {
     assert_eq!(document["conversations"], json!([]));
     // Two others still point to the report, but the words for it were hers.
     assert_eq!(document["links"][0]["title"], Value::Null);
+    assert!(digest.to_json().contains("Her evidence"));
+    assert_eq!(document["topics"][0]["projects"], json!([]));
     for text in [
         next.to_json(),
         next.to_markdown(),
@@ -527,10 +539,9 @@ fn a_correction_holds_no_word_of_what_was_withdrawn() {
         next.to_text(),
         next.to_csv(),
     ] {
-        assert!(
-            !text.contains("Post aaaaaaaa") && !text.contains("Her own words"),
-            "{text}"
-        );
+        for words in ["Post aaaaaaaa", "Her own words", "Her evidence"] {
+            assert!(!text.contains(words), "{words} in {text}");
+        }
     }
     assert!(next.to_markdown().contains("one post was withdrawn"));
     let after = next.corrected(
@@ -545,7 +556,9 @@ fn a_correction_holds_no_word_of_what_was_withdrawn() {
 
 #[test]
 fn closed_weeks_are_joined() {
-    let mut second = close(vec![by("two", "dddddddd", 10)], &Links::new());
+    let mut later = by("two", "dddddddd", 10);
+    later.topics.push(found("meetings", 0.9));
+    let mut second = close(vec![later], &Links::new());
     (second.first, second.last) = ("2015-W07".parse().unwrap(), "2015-W07".parse().unwrap());
     let joined = Digest::join(vec![closed(), second]).unwrap();
     let document = read(&joined);
@@ -555,6 +568,13 @@ fn closed_weeks_are_joined() {
     assert_eq!(document["counts"]["members"], 4);
     assert_eq!(document["next"]["id"], "2015-W08");
     assert_eq!(document["revision"], Value::Null);
+    assert_eq!(
+        document["topics"][0]["projects"][0]["entries"],
+        json!([
+            "tag:voice.example.org,2015:aaaaaaaa",
+            "tag:voice.example.org,2015:dddddddd"
+        ])
+    );
     let held: usize = joined
         .reading_groups(&joined.entries)
         .iter()

@@ -11,6 +11,7 @@ mod address;
 mod atom;
 mod digest;
 mod digest_csv;
+mod digest_groups;
 mod digest_html;
 mod digest_json;
 mod digest_layout;

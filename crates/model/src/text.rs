@@ -34,8 +34,8 @@ pub fn reading_minutes(words: u32) -> u32 {
     words.div_ceil(WORDS_PER_MINUTE).max(1)
 }
 
-/// At most `limit` words of `text`, white space folded, with "…" where something was left out. Never ends
-/// inside a word.
+/// At most `limit` words of `text`, white space folded, with "…" where it was cut within a sentence. Never ends inside
+/// a word.
 pub fn first_words(text: &str, limit: usize) -> String {
     let mut words = text.split_whitespace();
     let mut out = String::new();
@@ -45,11 +45,18 @@ pub fn first_words(text: &str, limit: usize) -> String {
         }
         out.push_str(word);
     }
-    if words.next().is_some() {
+    if words.next().is_some() && !ends_a_sentence(&out) {
         out.truncate(out.trim_end_matches([',', ';', ':', '–', '—', '-']).len());
         out.push('…');
     }
     out
+}
+
+/// Whether `text` stops where a sentence does: with a full stop, an ellipsis, an exclamation or a question mark, closing
+/// quotation marks and parentheses aside.
+pub fn ends_a_sentence(text: &str) -> bool {
+    text.trim_end_matches(['"', '”', '\'', '’', '»', ')', ']'])
+        .ends_with(['.', '!', '?', '…'])
 }
 
 #[cfg(test)]
@@ -68,6 +75,9 @@ mod tests {
         assert_eq!(first_words("one two three four", 3), "one two three…");
         assert_eq!(first_words("one, two, three", 2), "one, two…");
         assert_eq!(first_words("", 3), "");
+        for sentence in ["One two.", "One two!", "“One two?”", "(One two.)", "One two…"] {
+            assert_eq!(first_words(&format!("{sentence} Three"), 2), sentence);
+        }
     }
 
     #[test]

@@ -16,8 +16,22 @@ pub struct Week {
 
 /// Why a text is no week.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an ISO week; write it like 2015-W06")]
-pub struct WeekError(String);
+#[non_exhaustive]
+pub enum WeekError {
+    /// It has another form.
+    #[error("{0:?} is not an ISO week; write it like 2015-W06")]
+    Unreadable(String),
+    /// The year has no such week.
+    #[error("{year} has no week {week}, only 01 to {last}")]
+    Missing {
+        /// The year, four digits.
+        year: String,
+        /// The week, two digits.
+        week: String,
+        /// The last week of that year.
+        last: u32,
+    },
+}
 
 impl Week {
     /// The week in which `instant` lies, seen from `zone`.
@@ -102,19 +116,22 @@ impl FromStr for Week {
     type Err = WeekError;
 
     fn from_str(text: &str) -> Result<Self, WeekError> {
-        let parse = || {
-            let (year, week) = text.split_once("-W")?;
-            if year.len() != 4
-                || week.len() != 2
-                || !text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b'W')
-            {
-                return None;
-            }
-            NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, Weekday::Mon)
+        let unreadable = || WeekError::Unreadable(text.to_owned());
+        let is_number =
+            |part: &str, digits: usize| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
+        let (year, week) = text
+            .split_once("-W")
+            .filter(|(year, week)| is_number(year, 4) && is_number(week, 2))
+            .ok_or_else(unreadable)?;
+        let number: i32 = year.parse().map_err(|_| unreadable())?;
+        let monday = |week: u32| NaiveDate::from_isoywd_opt(number, week, Weekday::Mon);
+        let missing = || WeekError::Missing {
+            year: year.to_owned(),
+            week: week.to_owned(),
+            last: if monday(53).is_some() { 53 } else { 52 },
         };
-        parse()
-            .map(|monday| Self { monday })
-            .ok_or_else(|| WeekError(text.to_owned()))
+        let monday = week.parse().ok().and_then(monday).ok_or_else(missing)?;
+        Ok(Self { monday })
     }
 }
 

@@ -162,8 +162,11 @@ impl Fields {
                 let end = rest
                     .find(|c: char| !(c.is_alphanumeric() || matches!(c, '/' | '_')))
                     .unwrap_or(rest.len());
-                // `T09`, `Z`, `GMT0`: letters and digits part ways, but for the names of zones.
-                let letters = rest[..end].find(|c: char| c.is_ascii_digit()).unwrap_or(end);
+                // `T09`, `Z`, `GMT0`: letters and digits part ways, but for the names of zones. `a.m.` is none.
+                let letters = match rest.as_bytes() {
+                    [b'a' | b'A' | b'p' | b'P', b'.', b'm' | b'M', ..] => 3,
+                    _ => rest[..end].find(|c: char| c.is_ascii_digit()).unwrap_or(end),
+                };
                 fields.word(&rest[..letters]);
                 &rest[..letters]
             } else {
@@ -185,10 +188,11 @@ impl Fields {
         }
         let trimmed = token.trim_end_matches(['-', '/', '.']);
         let parts: Vec<&str> = trimmed.split(['-', '/', '.']).collect();
-        if trimmed.len() == 14 && parts.len() == 1 {
+        // `20261005090000` and `202610050900`.
+        if matches!(trimmed.len(), 12 | 14) && parts.len() == 1 {
             self.number(&trimmed[..8])?;
             self.number(&trimmed[8..])?;
-            return Some(14);
+            return Some(trimmed.len());
         }
         let numbers: Vec<u32> = parts
             .iter()
@@ -249,8 +253,8 @@ impl Fields {
         if let Some(month) = month(&lower) {
             // The last wins: Welsh says "Mawrth" for Tuesday and for March.
             self.month = Some(month);
-        } else if let "am" | "pm" = lower.as_str() {
-            self.afternoon = Some(lower == "pm");
+        } else if let "am" | "a.m" | "pm" | "p.m" = lower.as_str() {
+            self.afternoon = Some(lower.starts_with('p'));
         } else if self.zone.is_none() && self.clock.is_some() {
             let named = || match lower.as_str() {
                 "et" => Some(New_York),
@@ -459,6 +463,7 @@ mod tests {
             ("20261005", "2026-10-04T23:00:00Z zoneless"),
             ("20261005T090000Z", "2026-10-05T09:00:00Z"),
             ("20261005090000", "2026-10-05T08:00:00Z zoneless"),
+            ("202610050900", "2026-10-05T08:00:00Z zoneless"),
             // the clocks: skipped and doubled hours
             ("2026-03-29 01:30:00", "2026-03-29T01:30:00Z zoneless"),
             ("2026-10-25 01:30:00", "2026-10-25T00:30:00Z zoneless"),
@@ -467,6 +472,8 @@ mod tests {
             ("5 October 2026 at 09.30", "2026-10-05T08:30:00Z zoneless"),
             ("2026-10-05T09.30.15Z", "2026-10-05T09:30:15Z"),
             ("5th October 2026, 9:05pm", "2026-10-05T20:05:00Z zoneless"),
+            ("5 October 2026 9:05 a.m.", "2026-10-05T08:05:00Z zoneless"),
+            ("5 October 2026, 9.05 P.M. GMT", "2026-10-05T21:05:00Z"),
             ("Monday, October 5, 2026", "2026-10-04T23:00:00Z zoneless"),
             ("Monday 5 Hydref 2026 09:00:00 GMT", "2026-10-05T09:00:00Z"),
             ("Dydd Mawrth, 6 Hydref 2026 09:00:00 GMT", "2026-10-06T09:00:00Z"),

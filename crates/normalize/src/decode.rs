@@ -41,10 +41,10 @@ fn decode_once<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
     if let Some((encoding, bom)) = Encoding::for_bom(body) {
         return sure(encoding, &body[bom..]);
     }
-    // UTF-16 without a mark: the first "<" or "{" gives it away, and it is never valid markup in UTF-8.
+    // UTF-16 without a mark: the zeros around its first two characters give it away. One zero is junk.
     match body {
-        [b'<' | b'{', 0, ..] => return sure(UTF_16LE, body),
-        [0, b'<' | b'{', ..] => return sure(UTF_16BE, body),
+        [b'<' | b'{', 0, _, 0, ..] => return sure(UTF_16LE, body),
+        [0, b'<' | b'{', 0, _, ..] => return sure(UTF_16BE, body),
         _ => {}
     }
     let http = content_type.and_then(charset_parameter).and_then(label);
@@ -106,13 +106,13 @@ fn decode_once<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
     }
 }
 
-/// UTF-32, by its mark or by the zeros around the first "<" or "{", which no other encoding has there.
+/// UTF-32, by its mark or by the zeros around the first two characters, which no other encoding has there.
 fn utf32(body: &[u8]) -> Option<String> {
     let (start, unit): (usize, fn([u8; 4]) -> u32) = match body {
         [0, 0, 0xfe, 0xff, ..] => (4, u32::from_be_bytes),
         [0xff, 0xfe, 0, 0, ..] => (4, u32::from_le_bytes),
-        [0, 0, 0, b'<' | b'{', ..] => (0, u32::from_be_bytes),
-        [b'<' | b'{', 0, 0, 0, ..] => (0, u32::from_le_bytes),
+        [0, 0, 0, b'<' | b'{', 0, 0, 0, _, ..] => (0, u32::from_be_bytes),
+        [b'<' | b'{', 0, 0, 0, _, 0, 0, 0, ..] => (0, u32::from_le_bytes),
         _ => return None,
     };
     let units = body[start..].as_chunks::<4>().0.iter();
@@ -305,6 +305,10 @@ mod tests {
             .flat_map(u16::to_be_bytes)
             .collect();
         assert_eq!(text(&utf16, None), "<a>é</a>");
+        for zeros in ["\0", "\0\0\0"] {
+            let text = text(&[zeros.as_bytes(), "<a>é</a>".as_bytes()].concat(), None).into_owned();
+            assert_eq!(text, format!("{zeros}<a>é</a>"), "zeros alone say nothing");
+        }
         let bare: Vec<u8> = "<a>é</a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(text(&bare, None), "<a>é</a>");
         for to_bytes in [u32::to_be_bytes, u32::to_le_bytes] {

@@ -219,7 +219,10 @@ impl RawEntry {
             .as_ref()
             .and(self.summary.as_ref())
             .map(|raw| plain_field(raw.as_str(), raw.is_html()));
-        let summary = summary(own_summary.as_deref(), &text);
+        let image = self.image.clone().or_else(|| first_image(content_html.as_str()));
+        let shown = image.as_ref().and_then(|image| image.alt.as_deref());
+        let beside: Vec<&str> = title.as_deref().into_iter().chain(shown).collect();
+        let summary = summary(own_summary.as_deref(), &text, &beside);
         let categories = distinct(
             self.categories.iter().map(|category| plain_field(category, true)),
             MOST_CATEGORIES,
@@ -235,7 +238,7 @@ impl RawEntry {
             fingerprint: self.fingerprint().to_owned(),
             substance: substance(title.as_deref(), &text, self.link_key.as_deref()),
             summary,
-            image: self.image.clone().or_else(|| first_image(content_html.as_str())),
+            image,
             author: author(&self.authors),
             published: self.published,
             updated: self.updated,

@@ -202,6 +202,42 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_was_left_open_takes_no_other_with_it() {
+        let fields = "<link>https://blog.example/1</link><pubDate>Mon, 05 Oct 2026 09:00:00 GMT</pubDate>";
+        for (left_open, in_it) in [
+            ("<guid>1<x>", ""),
+            ("<description>Words", ""),
+            ("<description><p>Words", ""),
+            ("<author><name>A. Example</name>", "</author>"),
+            ("<enclosure url='https://blog.example/1.mp3'/\n", ""),
+            ("<enclosure url='https://blog.example/1.mp3'>", ""),
+        ] {
+            // In which a link may stand.
+            let (before, after) = fields.split_at(fields.find("<pubDate").unwrap());
+            let item = format!("<title>One</title>{before}{left_open}{after}{in_it}");
+            let entry = only_entry(&format!(
+                "<rss version='2.0'><channel><item>{item}</item></channel></rss>"
+            ));
+            assert!(entry.published.is_some(), "{item}");
+            assert_eq!(entry.links.len(), 1, "{item}");
+        }
+        let entry = only_entry(
+            "<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>1</id><contributor><name>B. Example</name>\
+             <updated>2026-10-05T09:00:00Z</updated><content type='html'>Words<published>2026-10-05T09:00:00Z</published></entry></feed>",
+        );
+        assert!(entry.updated.is_some() && entry.published.is_some());
+        assert_eq!(entry.content.unwrap().as_str(), "Words");
+    }
+
+    #[test]
+    fn a_comment_that_was_begun_wrongly_hides_no_feed() {
+        let entry = only_entry(
+            "<!-[\nentries[0]\n-->\n<rss version='2.0'><channel><item><title>One</title></item></channel></rss>",
+        );
+        assert_eq!(entry.title.unwrap().as_str(), "One");
+    }
+
+    #[test]
     fn a_feed_in_an_envelope_or_within_a_page_is_found() {
         let feed = "<rss version='2.0'><channel><item><title>One</title></item></channel></rss>";
         for around in [
@@ -212,6 +248,13 @@ mod tests {
             ],
         ] {
             let entry = only_entry(&around.join(feed));
+            assert_eq!(entry.title.unwrap().as_str(), "One");
+        }
+        for feed in [
+            "<feed version='0.3' xmlns='http://purl.org/atom/ns#'><entry><title>One</title></entry></feed>",
+            "<rdf:RDF xmlns='http://purl.org/rss/1.0/' xmlns:rdf='urn:rdf'><item><title>One</title></item></rdf:RDF>",
+        ] {
+            let entry = only_entry(&format!("<html><body>{feed}"));
             assert_eq!(entry.title.unwrap().as_str(), "One");
         }
         for page in [

@@ -1,6 +1,7 @@
 //! What is wrong with a feed, said to the blogger who can mend it. Every kind of problem stands here, and in
 //! `docs/problems.md`.
 
+use model::FeedProblem;
 use serde::Serialize;
 
 /// How much a problem matters; the worst first.
@@ -40,6 +41,17 @@ pub struct Problem {
     pub message: String,
     /// What the blogger can do.
     pub fix: String,
+}
+
+impl From<&Problem> for FeedProblem {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            severity: problem.severity.as_str().to_owned(),
+            place: problem.place.clone(),
+            message: problem.message.clone(),
+            fix: problem.fix.clone(),
+        }
+    }
 }
 
 /// A kind of problem.

@@ -271,20 +271,21 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
         element.is("item") || (element.is("entry") && !quoted())
     }
 
-    /// Ends an element that holds only text when a field of the entry begins in it, and a link of Atom that was
-    /// left open.
+    /// Ends a field of an entry that was left open when another begins that cannot stand in it.
     fn end_what_cannot_hold(&mut self, next: &Element<'_>, at: usize) {
-        let Some(Open { element, .. }) = self.stack.last() else {
-            return;
-        };
-        if element.vocabulary != Vocabulary::Feed || next.vocabulary != Vocabulary::Feed {
+        if next.vocabulary != Vocabulary::Feed || !is_one_of(next, &FIELDS) {
             return;
         }
-        let is_one_of = |element: &Element<'_>, names: &[&str]| names.iter().any(|name| element.is(name));
-        let left_open = element.is("link") && element.attribute("href").is_some();
-        if left_open || (is_one_of(element, &ONLY_TEXT) && is_one_of(next, &FIELDS)) {
+        let around = self.stack.iter().rposition(|open| open.is_entry);
+        let inside = around.map_or(self.stack.len().saturating_sub(1), |entry| entry + 1);
+        let innermost = self.stack.len().saturating_sub(1);
+        let left_open = (inside..self.stack.len()).find(|&open| {
+            let element = &self.stack[open].element;
+            element.vocabulary == Vocabulary::Feed && !may_hold(element, next, open == innermost)
+        });
+        if let Some(open) = left_open {
             self.tokens.note(Flaw::Mismatched, at);
-            self.pop(false);
+            self.pop_to(open);
         }
     }
 
@@ -362,7 +363,25 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
 }
 
 /// Fields that hold nothing but text.
-const ONLY_TEXT: [&str; 12] = [
+const ONLY_TEXT: [&str; 14] = [
+    "title",
+    "guid",
+    "id",
+    "pubDate",
+    "published",
+    "updated",
+    "issued",
+    "modified",
+    "created",
+    "comments",
+    "category",
+    "language",
+    "link",
+    "enclosure",
+];
+
+/// Fields of an entry, which begin in no other that holds text.
+const FIELDS: [&str; 18] = [
     "title",
     "link",
     "guid",
@@ -372,28 +391,41 @@ const ONLY_TEXT: [&str; 12] = [
     "updated",
     "issued",
     "modified",
-    "comments",
-    "category",
-    "language",
-];
-
-/// Fields that begin in no other field.
-const FIELDS: [&str; 14] = [
-    "title",
-    "link",
-    "guid",
-    "id",
-    "pubDate",
-    "published",
-    "updated",
+    "created",
     "description",
     "summary",
     "content",
     "author",
+    "contributor",
     "category",
     "comments",
     "enclosure",
 ];
+
+/// Those of them that HTML has no element for.
+const NEVER_HTML: [&str; 10] = [
+    "guid",
+    "pubDate",
+    "published",
+    "updated",
+    "issued",
+    "modified",
+    "created",
+    "author",
+    "contributor",
+    "enclosure",
+];
+
+/// Whether one of [`FIELDS`] may stand in an element; `directly` if nothing stands between them.
+fn may_hold(element: &Element<'_>, field: &Element<'_>, directly: bool) -> bool {
+    let holds_markup = is_one_of(element, &["description", "summary", "author", "contributor"])
+        || directly && element.is("content");
+    !(is_one_of(element, &ONLY_TEXT) || holds_markup && is_one_of(field, &NEVER_HTML))
+}
+
+fn is_one_of(element: &Element<'_>, names: &[&str]) -> bool {
+    names.iter().any(|name| element.is(name))
+}
 
 /// Elements of HTML that have no end and stand in posts.
 const VOID: [&str; 5] = ["br", "hr", "img", "input", "wbr"];

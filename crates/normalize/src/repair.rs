@@ -46,12 +46,15 @@ pub(crate) fn find_root(text: &str) -> Result<Root, ReadError> {
         } else if rest.starts_with("<?") {
             past(text, start, ">")
         } else if rest.starts_with("<!") {
-            html |= rest
-                .get(..14)
-                .is_some_and(|doctype| doctype.eq_ignore_ascii_case("<!doctype html"));
+            let begins = |with: &str| {
+                let start = rest.get(..with.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(with))
+            };
+            let is_doctype = begins("<!doctype");
+            html |= begins("<!doctype html");
             let end = past(text, start, ">");
-            // An internal subset holds declarations of its own.
-            if text[start..end].contains('[') {
+            // An internal subset holds declarations of its own; a comment that was begun wrongly has none.
+            if is_doctype && text[start..end].contains('[') {
                 past(text, start, "]>")
             } else {
                 end
@@ -92,16 +95,15 @@ pub(crate) fn find_root(text: &str) -> Result<Root, ReadError> {
     Err(ReadError::NotAFeed { what })
 }
 
-/// Whether what stands in a page is the root of a feed beyond doubt.
+/// Whether what stands in a page is the root of a feed beyond doubt: its tag says of which kind, and entries follow.
 fn opens_in_page(rest: &str) -> bool {
-    const LONGEST: usize = 1_000;
-    if !rest.starts_with("<rss") && !rest.starts_with("<feed") {
-        return false;
-    }
+    const LONGEST: usize = 2_000;
     let tag: String = rest.chars().take(LONGEST).take_while(|&c| c != '>').collect();
-    match name_at(&tag[1..]) {
-        "rss" => attribute(&tag, "version").is_some() && rest.contains("<item"),
-        "feed" => attribute(&tag, "xmlns") == Some(ATOM) && rest.contains("<entry"),
+    let stated = |name: &str| attribute(&tag, name).is_some();
+    match local(name_at(&tag[1..])) {
+        "rss" => (stated("version") || tag.contains("xmlns")) && rest.contains("<item"),
+        "RDF" => tag.contains("xmlns") && rest.contains("item"),
+        "feed" => tag.contains("xmlns") && rest.contains("entry"),
         _ => false,
     }
 }

@@ -20,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use ammonia::{Builder, UrlRelative};
+use memchr::memchr_iter;
 use model::{SafeHtml, clean_text};
 use url::Url;
 
@@ -33,6 +34,9 @@ use crate::text::{plain_text, plain_to_html};
 /// How often markup is read again that may not mean the same a second time. Twice has been enough for everything
 /// that was not made to be difficult; of the rest the text is kept.
 const ROUNDS: usize = 6;
+
+/// Tags in one post; of one with more the text is kept.
+const MOST_TAGS: usize = 100_000;
 
 const TAGS: [&str; 62] = [
     "a",
@@ -152,7 +156,7 @@ fn sanitized(raw: &str, base: Option<&Url>, players: Players) -> SafeHtml {
         policy.url_relative(base.map_or(UrlRelative::Deny, |base| {
             UrlRelative::RewriteWithBase(base.clone())
         }));
-        let prepared = if nests_too_deep(raw) {
+        let prepared = if has_too_many_tags(raw) || nests_too_deep(raw) {
             without_tags(raw).into()
         } else {
             prepare(raw, players)
@@ -170,6 +174,11 @@ fn sanitized(raw: &str, base: Option<&Url>, players: Players) -> SafeHtml {
         }
         SafeHtml::vouched(clean(policy, &plain_to_html(&plain_text(&safe))))
     })
+}
+
+/// Whether markup holds more tags than a post could: a parser keeps each in hundreds of bytes.
+fn has_too_many_tags(raw: &str) -> bool {
+    raw.len() > MOST_TAGS && memchr_iter(b'<', raw.as_bytes()).count() > MOST_TAGS
 }
 
 /// ammonia, and nothing after it that could add to the markup.

@@ -1,12 +1,13 @@
 //! The summary of a post: the author's own where it says something of its own, else the first words. Never more
-//! than [`EXCERPT_WORDS`] words, never markup, and without what blog software puts around an author's words.
+//! than [`EXCERPT_WORDS`] words, never markup, and without what blog software puts around an author's words: the title
+//! once more, the words of a picture, buttons and counters.
 //!
 //! Headings, paragraphs and list items are parted by a space and nothing else: a full stop after a heading would not
 //! be the author's, and a line end would break the lists and tables that summaries stand in.
 
 use std::borrow::Cow;
 
-use model::{EXCERPT_WORDS, first_words};
+use model::{EXCERPT_WORDS, ends_a_sentence, first_words};
 
 use crate::sanitize::is_label;
 
@@ -54,21 +55,36 @@ const FOOTER_BYTES: usize = 160;
 /// How many bytes of a post are searched for its summary.
 const SEARCHED_BYTES: usize = 2_000;
 
+/// Longer lines repeat no title and describe no picture.
+const LONGEST_BESIDE: usize = 400;
+
+/// Fewer words than these of a line are no reason to begin it.
+const STUB_WORDS: usize = 4;
+
+/// Longer lines are no headings.
+const HEADING_WORDS: usize = 10;
+
+/// How many words a summary keeps of those that it might have, so that it does not end with a heading.
+const KEPT_WORDS: usize = 40;
+
 /// The summary of a post, from the feed's own (plain text, folded) and the whole text. A summary that is the post
-/// cut short is continued with the post's own words.
-pub(crate) fn summary(own: Option<&str>, text: &str) -> String {
+/// cut short is continued with the post's own words. `beside` is what may stand once more at the beginning of the post and
+/// is none of its words: its title, what its picture shows.
+pub(crate) fn summary(own: Option<&str>, text: &str, beside: &[&str]) -> String {
     let own = without_marks(own.unwrap_or_default());
-    let own = own.as_ref();
-    let kept = without_boilerplate(own);
     let text = without_labels(without_footers(text));
     let text = without_marks(text.as_ref());
-    let text = text.as_ref();
+    let (opening, text) = text.split_at(words_begin(&text, beside));
+    let own = own
+        .strip_prefix(opening.replace('\n', " ").as_str())
+        .unwrap_or(&own);
+    let kept = without_boilerplate(own);
     if kept.is_empty() {
         // A post of nothing else is taken at its word.
         let kept = own_words(text);
         return words_of(if kept.is_empty() { text } else { kept }, text);
     }
-    if kept.len() < own.trim().len() || !ends_a_sentence(kept) {
+    if kept.len() < own.trim().len() || !is_ended(kept) {
         // Lines are all that parts the post's folded text from the summary's.
         let start = text[..text.floor_char_boundary(SEARCHED_BYTES)].replace('\n', " ");
         if let Some(at) = start.find(kept) {
@@ -77,6 +93,30 @@ pub(crate) fn summary(own: Option<&str>, text: &str) -> String {
         }
     }
     words_of(kept, own)
+}
+
+/// Where the words of a post begin: behind the lines that repeat what is `beside` them, that are the caption of a picture
+/// or the name of a field of the source; at its beginning if there is nothing else.
+fn words_begin(text: &str, beside: &[&str]) -> usize {
+    let mut at = 0;
+    while let Some(end) = text[at..].find('\n').map(|end| at + end) {
+        let line = &text[at..end];
+        let is_field = line.ends_with(':') && line.contains('_') && !line.contains(char::is_whitespace);
+        let is_beside = is_field
+            || line.starts_with("Caption:")
+            || line.len() <= LONGEST_BESIDE && beside.iter().any(|other| letters(other).eq(letters(line)));
+        if !is_beside {
+            break;
+        }
+        at = end + 1;
+    }
+    at
+}
+
+/// What two texts have in common that say the same.
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase)
 }
 
 /// A post without what blog software appended; of a long one, that is beyond the first words.
@@ -89,21 +129,49 @@ fn own_words(post: &str) -> &str {
 
 /// The first of the words that were kept of `whole`, with an ellipsis where it was cut within a sentence.
 fn words_of(kept: &str, whole: &str) -> String {
+    let kept = without_last_heading(kept);
     let mut words = first_words(kept, EXCERPT_WORDS);
-    if kept.len() < whole.trim().len()
-        && !ends_a_sentence(&words)
-        && !words.is_empty()
-        && !words.ends_with('…')
-    {
+    if kept.len() < whole.trim().len() && !is_ended(&words) && !words.is_empty() {
         words.push('…');
     }
     words
 }
 
+/// Whether nothing is missing behind it: a sentence is over, or its list begins.
+fn is_ended(text: &str) -> bool {
+    ends_a_sentence(text) || text.ends_with(':')
+}
+
+/// A text that would be cut in a line that has hardly begun, without that line and the headings above it.
+fn without_last_heading(text: &str) -> &str {
+    let count = |text: &str| text.split_whitespace().count();
+    let (mut words, mut at) = (0, 0);
+    for line in text.split('\n') {
+        let begun = EXCERPT_WORDS - words;
+        words += count(line);
+        if words <= EXCERPT_WORDS {
+            at += line.len() + 1;
+            continue;
+        }
+        if begun >= STUB_WORDS {
+            break;
+        }
+        let mut kept = text[..at].trim_end();
+        while let Some((above, heading)) = kept.rsplit_once('\n')
+            && count(heading) <= HEADING_WORDS
+            && !ends_a_sentence(heading)
+        {
+            kept = above.trim_end();
+        }
+        return if count(kept) < KEPT_WORDS { text } else { kept };
+    }
+    text
+}
+
 /// Leaves out the marks of sources that were not turned into pages, near the beginning: Hugo's shortcodes, and Markdown's
-/// headings, bold words and links.
+/// headings, bold words, code and links.
 fn without_marks(text: &str) -> Cow<'_, str> {
-    const MARKS: [&str; 5] = ["{{<", "{{%", "**", "](", "## "];
+    const MARKS: [&str; 6] = ["{{<", "{{%", "**", "`", "](", "## "];
     let (start, rest) = text.split_at(text.floor_char_boundary(SEARCHED_BYTES));
     if !MARKS.iter().any(|mark| start.contains(mark)) {
         return text.into();
@@ -124,6 +192,20 @@ fn without_marks(text: &str) -> Cow<'_, str> {
         kept.replace_range(middle..=from + closes, "");
         kept.remove(opens);
         from = middle - 1;
+    }
+    // Within a word it is somebody's apostrophe.
+    let is_mark = |(at, _): &(usize, &str)| {
+        let is_in_a_word =
+            kept[..*at].ends_with(char::is_alphanumeric) && kept[at + 1..].starts_with(char::is_alphanumeric);
+        !is_in_a_word
+    };
+    let ticks: Vec<usize> = kept
+        .match_indices('`')
+        .filter(is_mark)
+        .map(|(at, _)| at)
+        .collect();
+    for at in ticks.into_iter().rev() {
+        kept.remove(at);
     }
     for heading in ["#### ", "### ", "## "] {
         kept = kept.replace(heading, "");
@@ -160,11 +242,6 @@ fn without_footers(text: &str) -> &str {
         }
         kept = kept[..start].trim_end();
     }
-}
-
-fn ends_a_sentence(text: &str) -> bool {
-    text.trim_end_matches(['"', '”', '\'', '’', ')'])
-        .ends_with(['.', '!', '?', ':'])
 }
 
 /// Cuts what the blog software appended.
@@ -212,7 +289,59 @@ fn is_boilerplate(text: &str, at: usize, phrase: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    fn summary(own: Option<&str>, text: &str) -> String {
+        super::summary(own, text, &[])
+    }
+
+    #[test]
+    fn what_stands_beside_the_words_does_not_open_them() {
+        let beside = ["A long year", "The council’s hall in snow"];
+        for text in [
+            "A long year\nIt was cold.",
+            "“A LONG YEAR”\nIt was cold.",
+            "The council's hall, in snow.\nA long year!\nIt was cold.",
+            "Caption: People in a hall.\nIt was cold.",
+            "hero_image:\nA long year\nIt was cold.",
+        ] {
+            assert_eq!(super::summary(None, text, &beside), "It was cold.", "{text}");
+            let own = text.replace('\n', " ");
+            assert_eq!(super::summary(Some(&own), text, &beside), "It was cold.", "{own}");
+        }
+        for text in [
+            "A long year",
+            "A long year it was.\nIt was cold.",
+            "It was cold.\nA long year",
+            "Ingredients:\nflour",
+        ] {
+            assert_eq!(super::summary(None, text, &beside), text.replace('\n', " "));
+        }
+        assert_eq!(
+            super::summary(Some("How cold it was."), "A long year\nIt was cold.", &beside),
+            "How cold it was."
+        );
+    }
+
+    #[test]
+    fn it_ends_neither_with_a_heading_nor_with_a_word_after_one() {
+        let words = |count: usize| "word ".repeat(count - 1) + "word";
+        let whole = words(55) + ".";
+        for heading in ["What we learned", "What we learned\nFirst of all"] {
+            let text = format!("{whole}\n{heading}\nWe learned much of it.");
+            assert_eq!(summary(None, &text), whole, "{heading}");
+        }
+        let text = format!("{}\nHeading\nWe learned much of it.", words(55) + ".");
+        assert!(summary(None, &text).ends_with("word. Heading We learned much of…"));
+        // A post of short lines keeps its words.
+        let text = "short line\n".repeat(40);
+        assert_eq!(summary(None, &text).split(' ').count(), 60);
+    }
+
+    #[test]
+    fn no_ellipsis_follows_the_end_of_a_sentence() {
+        let text = "word ".repeat(59) + "end. And more.";
+        assert!(summary(None, &text).ends_with("word end."));
+        assert!(summary(None, &text.replace("end.", "end,")).ends_with("word end…"));
+    }
 
     #[test]
     fn the_authors_own_words_win() {
@@ -237,6 +366,8 @@ mod tests {
                 "We released **version 5**. ### Mobile use We [wrote](https://a.example/) of it.",
                 "We released version 5. Mobile use We wrote of it.",
             ),
+            ("Run `voice poll`, then (`wait`).", "Run voice poll, then (wait)."),
+            ("It doesn`t, and won`t", "It doesn`t, and won`t"),
             ("A {{< that never ends", "A {{< that never ends"),
             ("An array](of [numbers", "An array](of [numbers"),
             ("](x) and [y", "](x) and [y"),
@@ -258,6 +389,7 @@ mod tests {
             "It was a long year. We learned… Continue reading A long year",
             "It was a long year. We learned […] The post A long year appeared first on The Blog.",
             "It was a long year. Read more »",
+            "It was a long year. We `learned",
         ] {
             assert_eq!(summary(Some(own), text), text, "{own}");
         }

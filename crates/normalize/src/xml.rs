@@ -196,12 +196,16 @@ impl<'a> Tokens<'a> {
                     self.note(Flaw::BadTag, start);
                     break;
                 }
+                // `<br/>`, `<br / >`, and `<br/` that was never closed.
                 Some(b'/') => {
-                    empty = bytes.get(at + 1) == Some(&b'>');
+                    empty = true;
                     at += 1;
                 }
                 Some(byte) if byte.is_ascii_whitespace() => at += 1,
-                Some(_) => at = self.attribute(at, start, &mut attributes),
+                Some(_) => {
+                    empty = false;
+                    at = self.attribute(at, start, &mut attributes);
+                }
             }
         }
         self.at = at;

@@ -84,3 +84,13 @@ fn posts_of_nothing_but_fallbacks_frames_or_pictures_are_read_once() {
         1
     );
 }
+
+#[test]
+fn of_a_post_with_more_tags_than_a_post_has_the_text_is_kept() {
+    let draft = finished(&body(
+        &"<a href='https://b.example/tags/t'>#t</a> ".repeat(60_000),
+    ));
+    assert_eq!(draft.content_html.as_str().matches('<').count(), 0);
+    assert_eq!(draft.hashtags, ["t"]);
+    assert_eq!(draft.text.matches("#t").count(), 60_000);
+}

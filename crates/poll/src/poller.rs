@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fetch::{Body, Failure, FailureKind, Fetch, FetchOutcome, Fetcher, Hop};
-use model::{Clock, Feed, FeedStatus, HubTopic, KnownEntry, PollOutcome, Site, Validators};
+use model::{Clock, Feed, FeedProblem, FeedStatus, HubTopic, KnownEntry, PollOutcome, Site, Validators};
 use normalize::{Document, ReadError, Source, Tagger};
 use store::{Due, FeedState, HostRequest, PollRecord, Store, StoreError};
 use tokio::sync::{Semaphore, watch};
@@ -269,6 +269,8 @@ struct Read {
     missing: Missing,
     /// Whether the document is all there.
     complete: bool,
+    /// What is wrong with it, where that may be news.
+    problems: Option<Vec<FeedProblem>>,
 }
 
 /// Why a body could not be read.
@@ -325,7 +327,8 @@ fn read(
         url: Some(url),
         timezone: site.timezone,
     };
-    let document = normalize::read(&source).map_err(|error| Unread::of(&error, body, url))?;
+    let mut document = normalize::read(&source).map_err(|error| Unread::of(&error, body, url))?;
+    document.note_future_dates(now);
     let changes = changes(feed, known, &document.entries, site, tagger, now);
     let held = feed
         .held
@@ -337,7 +340,11 @@ fn read(
     } else {
         Missing::default()
     };
+    // A feed that is read for the first time and has none has nothing to take back either.
+    let is_news = !document.problems.is_empty() || feed.first_success_at.is_some();
+    let problems = is_news.then(|| document.problems.iter().map(FeedProblem::from).collect());
     Ok(Read {
+        problems,
         missing,
         complete,
         hints: Hints::of(document.ttl, &document.cadence),
@@ -513,6 +520,7 @@ impl PollInHand {
         self.record.changed = read.changes.changed;
         self.record.missing = read.missing.suspected;
         self.record.found_again = read.missing.cleared;
+        self.record.problems = read.problems;
     }
 
     /// A good answer ends whatever was wrong, and says where the feed lies.

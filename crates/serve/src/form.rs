@@ -16,12 +16,14 @@ pub(crate) const LARGEST_OF_ADMIN_BYTES: usize = 2 * 1024 * 1024;
 pub(crate) struct Form {
     values: HashMap<String, Vec<String>>,
     mistakes: Vec<Mistake>,
+    /// Tells the ids of its fields from those of the forms like it that stand before it on the page; 0 for the first.
+    nth: usize,
 }
 
 /// What is wrong with one field.
 #[derive(Clone)]
 pub(crate) struct Mistake {
-    /// The name of the field, which is its `id` in the page as well.
+    /// The name of the field.
     pub(crate) field: String,
     /// What is wrong and what to do, in a sentence.
     pub(crate) message: String,
@@ -46,6 +48,19 @@ impl Form {
             form.add(name, value);
         }
         form
+    }
+
+    /// The form as one of several like it on a page; `nth` counts from 0.
+    pub(crate) fn nth(self, nth: usize) -> Self {
+        Self { nth, ..self }
+    }
+
+    /// The `id` of a field in the page.
+    pub(crate) fn id(&self, name: &str) -> String {
+        match self.nth {
+            0 => name.to_owned(),
+            nth => format!("{name}-{}", nth + 1),
+        }
     }
 
     fn add(&mut self, name: &str, value: &str) {

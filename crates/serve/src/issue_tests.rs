@@ -116,6 +116,21 @@ async fn the_last_closed_week_has_an_address() {
 }
 
 #[tokio::test]
+async fn an_archive_week_closes_never_and_neither_does_one_before_another() {
+    let client = with_an_issue().await;
+    for (week, next) in [
+        ("2015-W07", Value::Null),
+        ("2026-W46", Value::Null),
+        ("2026-W47", Value::from("2026-11-30T07:00:00Z")),
+    ] {
+        let document = client.get(&format!("/digest/{week}.json")).await.json();
+        assert_eq!(document["status"], "archive", "{week}");
+        assert_eq!(document["closes_at"], Value::Null, "{week}");
+        assert_eq!(document["next"]["closes_at"], next, "{week}");
+    }
+}
+
+#[tokio::test]
 async fn views_and_joined_weeks_are_made_of_what_was_closed() {
     let client = with_an_issue().await;
     let few = client.get("/digest/2026-W48.json?max_per_member=1").await.json();
@@ -312,6 +327,10 @@ async fn an_editors_hand_is_private_until_published_and_follows_revisions() {
         .send("GET", "/admin/digest/2026-W48", &[("cookie", &cookie)])
         .await;
     assert!(form.text().contains("name=\"pin-0000f101\"") && form.text().contains("Post number 102"));
+    // What there is to choose by.
+    for words in ["The first words of post number 102", "Democracy (councillors)"] {
+        assert!(form.text().contains(words), "{words}");
+    }
 
     let mistaken = edit(
         &client,

@@ -27,28 +27,17 @@ pub async fn digest_of_week(
         return Ok(digest);
     }
     let rules = rules(site, week);
-    let end = week.end(site.timezone);
+    let zone = site.timezone;
     // Before the first good poll every week that is over will have ended before it.
-    if end <= store.first_success_at().await?.unwrap_or(now) {
-        let contents = store.archive_contents(&rules).await?;
-        return Ok(gather(
-            site,
-            week,
-            now,
-            contents,
-            DigestStatus::Archive,
-            next_closing,
-        ));
-    }
-    let contents = store.week_contents(&rules).await?;
-    Ok(gather(
-        site,
-        week,
-        now,
-        contents,
-        DigestStatus::Open,
-        next_closing,
-    ))
+    let first = store.first_success_at().await?.unwrap_or(now);
+    let is_archive = |week: Week| week.end(zone) <= first;
+    let closes_at = |week: Week| (!is_archive(week)).then(|| week.closes_at(zone, next_closing));
+    let (contents, status) = if is_archive(week) {
+        (store.archive_contents(&rules).await?, DigestStatus::Archive)
+    } else {
+        (store.week_contents(&rules).await?, DigestStatus::Open)
+    };
+    Ok(gather(site, week, now, contents, status, &closes_at))
 }
 
 /// The latest revision of a closed week, without anything that was withdrawn; `None` while the week is not closed.
@@ -86,7 +75,8 @@ pub async fn close_issue(
         return Ok(false);
     };
     let contents = closing.contents().clone();
-    let digest = gather(site, week, now, contents, DigestStatus::Closed, next_closing);
+    let closes_at = |week: Week| Some(week.closes_at(site.timezone, next_closing));
+    let digest = gather(site, week, now, contents, DigestStatus::Closed, &closes_at);
     let id = format!("tag:{},{}:digest-{week}", site.host(), now.year());
     closing.finish(now, &id, &new_revision(&digest)).await?;
     Ok(true)
@@ -168,13 +158,14 @@ fn new_revision(digest: &Digest) -> NewRevision {
     }
 }
 
+/// `closes_at` gives the closing of a week by the schedule; `None` if it never closes.
 fn gather(
     site: &Site,
     week: Week,
     now: DateTime<Utc>,
     contents: WeekContents,
     status: DigestStatus,
-    next_closing: NextClosing<'_>,
+    closes_at: &dyn Fn(Week) -> Option<DateTime<Utc>>,
 ) -> Digest {
     let zone = site.timezone;
     let is_archive = status == DigestStatus::Archive;
@@ -192,8 +183,8 @@ fn gather(
             not_heard(&contents.feeds, end)
         },
         status,
-        closes_at: (!is_archive).then(|| week.closes_at(zone, next_closing)),
-        next_closes_at: week.next().closes_at(zone, next_closing),
+        closes_at: closes_at(week),
+        next_closes_at: closes_at(week.next()),
         entries: contents.entries,
         late: contents.late,
     })

@@ -33,6 +33,7 @@ mod health;
 mod issue_tests;
 mod issues;
 mod links;
+mod look_alikes;
 #[cfg(test)]
 mod manage_tests;
 mod metrics;

@@ -17,7 +17,7 @@ use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
-use crate::{aliases, hosts, labels, leases, missing, stories, subscriptions};
+use crate::{aliases, feed_problems, hosts, labels, leases, missing, stories, subscriptions};
 
 /// Records of one statement at most.
 const ROWS: usize = 16;
@@ -118,6 +118,7 @@ impl Store {
             missing::note(transaction, accepted.record).await?;
             note_migration(transaction, accepted.record).await?;
         }
+        feed_problems::note(transaction, accepted.iter().map(|accepted| accepted.record)).await?;
         remember(transaction, &accepted).await?;
         // Whether the polls are accepted or not: the hosts were asked.
         let made: Vec<_> = records

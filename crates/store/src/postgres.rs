@@ -90,6 +90,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "notices",
         include_str!("../../../migrations/postgres/0013_notices.sql"),
     ),
+    (
+        14,
+        "feed problems",
+        include_str!("../../../migrations/postgres/0014_feed_problems.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.
@@ -106,7 +111,7 @@ pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
-const REWRITE_TABLES: [&str; 21] = [
+const REWRITE_TABLES: [&str; 22] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
@@ -118,6 +123,7 @@ const REWRITE_TABLES: [&str; 21] = [
     "VACUUM (FULL) issue_revisions",
     "VACUUM (FULL) notices",
     "VACUUM (FULL) feed_troubles",
+    "VACUUM (FULL) feed_problems",
     "VACUUM (FULL) feeds",
     "VACUUM (FULL) feed_aliases",
     "VACUUM (FULL) polls",

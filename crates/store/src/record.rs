@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use model::{EntryDraft, Feed, FeedStatus, HubTopic, PollOutcome, Validators, Why};
+use model::{EntryDraft, Feed, FeedProblem, FeedStatus, HubTopic, PollOutcome, Validators, Why};
 use url::Url;
 
 /// Everything that one poll changes, written in one transaction.
@@ -46,6 +46,8 @@ pub struct PollRecord {
     pub missing: Vec<i64>,
     /// Entries that were missing, and are no longer.
     pub found_again: Vec<i64>,
+    /// What is wrong with the document, the worst first; `None` where that is not news.
+    pub problems: Option<Vec<FeedProblem>>,
 }
 
 impl PollRecord {
@@ -70,6 +72,7 @@ impl PollRecord {
             migrated: None,
             missing: Vec::new(),
             found_again: Vec::new(),
+            problems: None,
         }
     }
 }

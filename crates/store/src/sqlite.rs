@@ -93,6 +93,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "notices",
         include_str!("../../../migrations/sqlite/0013_notices.sql"),
     ),
+    (
+        14,
+        "feed problems",
+        include_str!("../../../migrations/sqlite/0014_feed_problems.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.

@@ -323,6 +323,7 @@ pub(crate) enum TopicsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct DigestArguments {
     /// The ISO week, like 2015-W06 [default: the last full week]
+    #[arg(value_parser = week)]
     pub(crate) week: Option<model::Week>,
     /// The format
     #[arg(long, value_enum, default_value = "markdown")]
@@ -332,6 +333,11 @@ pub(crate) struct DigestArguments {
     /// Those who have not answered since the week ended are asked first, for half an hour at most.
     #[arg(long)]
     pub(crate) close: bool,
+}
+
+/// A week, which may be written small.
+fn week(text: &str) -> Result<model::Week, model::WeekError> {
+    text.to_ascii_uppercase().parse()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,6 @@
 //! What readers would see of a blog, as the blogger sees it before joining and whoever decides about it afterwards.
 
-use model::{EntryDraft, Site, first_words};
+use model::{EntryDraft, FeedProblem, Site, first_words};
 use poll::CheckReport;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub(crate) struct Preview {
     pub(crate) all: usize,
     /// How many of them have a topic or a hashtag of the network.
     pub(crate) tagged: usize,
-    pub(crate) problems: Vec<PreviewProblem>,
+    pub(crate) problems: Vec<FeedProblem>,
     /// How many more there are.
     pub(crate) more_problems: usize,
 }
@@ -49,16 +49,6 @@ pub(crate) struct PreviewPost {
 pub(crate) struct PreviewTopic {
     pub(crate) name: String,
     pub(crate) why: Vec<String>,
-}
-
-/// Something that is wrong with the feed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PreviewProblem {
-    /// `error`, `warning` or `info`.
-    pub(crate) severity: String,
-    pub(crate) place: String,
-    pub(crate) message: String,
-    pub(crate) fix: String,
 }
 
 impl Preview {
@@ -88,12 +78,7 @@ impl Preview {
                 .problems
                 .iter()
                 .take(PROBLEMS)
-                .map(|problem| PreviewProblem {
-                    severity: problem.severity.as_str().to_owned(),
-                    place: problem.place.clone(),
-                    message: problem.message.clone(),
-                    fix: problem.fix.clone(),
-                })
+                .map(FeedProblem::from)
                 .collect(),
             more_problems: report.problems.len().saturating_sub(PROBLEMS),
         })

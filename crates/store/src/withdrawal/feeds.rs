@@ -23,9 +23,10 @@ const ERASE_FEED: &str = "UPDATE feeds SET version = version + 1, slug = 'withdr
         moved_to = NULL, moved_since_at = NULL, title = NULL, validators_url = NULL, proposed_url = NULL,
         held_why = NULL, hub_url = NULL, hub_topic = NULL, decided_by = $3, decided_why = NULL, withdrawn_at = $4
     WHERE id = $1 RETURNING slug";
-const OF_FEED: [&str; 7] = [
+const OF_FEED: [&str; 8] = [
     "DELETE FROM notices WHERE feed IN (SELECT f.url FROM feeds f WHERE f.id = $1)",
     "DELETE FROM feed_troubles WHERE feed_id = $1",
+    "DELETE FROM feed_problems WHERE feed_id = $1",
     "DELETE FROM subscriptions WHERE feed_id = $1",
     "DELETE FROM polls WHERE feed_id = $1",
     "DELETE FROM feed_aliases WHERE feed_id = $1",

@@ -24,6 +24,11 @@ pub(crate) async fn run(options: &Options, arguments: &DigestArguments) -> anyho
     let week = arguments
         .week
         .unwrap_or_else(|| Week::of(now, site.timezone).previous());
+    let start = week.start(site.timezone);
+    if start > now {
+        let start = start.with_timezone(&site.timezone);
+        bail!("{week} has not begun; it begins on {}", start.format("%-d %B %Y"));
+    }
     if arguments.close {
         close(&settings, &store, week, now).await?;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use export::{Digest, Edition, EditorsLink, PostEdit};
-use model::{Entry, Site, Week};
+use model::{Entry, Site, TopicMatch, TopicSource, Week};
 use store::{Publish, StoredEdition};
 
 use super::super::page;
@@ -39,6 +39,9 @@ struct Row {
     heading: String,
     original: String,
     byline: String,
+    summary: String,
+    /// Its topics, each with what earned it.
+    topics: Vec<String>,
     pin: String,
     place: String,
     out: String,
@@ -274,9 +277,28 @@ fn row(entry: &Entry, site: &Site) -> Row {
         heading: entry.heading(),
         original: original.unwrap_or_else(|| links::entry(key)),
         byline: format!("{}, {}", entry.author, When::day(entry.published, site).text),
+        summary: entry.summary.clone(),
+        topics: entry.topics.iter().map(|topic| earned(topic, site)).collect(),
         pin: format!("pin-{key}"),
         place: format!("place-{key}"),
         out: format!("out-{key}"),
         note: format!("note-{key}"),
+    }
+}
+
+/// "Democracy (council meeting, councillors)", or "Democracy (by hand)".
+fn earned(topic: &TopicMatch, site: &Site) -> String {
+    let name = site
+        .topic(&topic.slug)
+        .map_or(topic.slug.as_str(), |topic| &topic.name);
+    let mut words: Vec<&str> = Vec::new();
+    for evidence in &topic.why {
+        if !words.contains(&evidence.text.as_str()) {
+            words.push(&evidence.text);
+        }
+    }
+    match topic.by {
+        TopicSource::Moderator => format!("{name} (by hand)"),
+        TopicSource::Rule => format!("{name} ({})", words.join(", ")),
     }
 }

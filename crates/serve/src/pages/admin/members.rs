@@ -14,6 +14,7 @@ use crate::admin::Who;
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::links;
+use crate::look_alikes;
 use crate::private::{Replied, Reply, Visit};
 
 /// The parameters of the list.
@@ -72,7 +73,7 @@ pub(crate) async fn feeds(visit: Visit, who: Who) -> Replied {
             let health = one.feed.health(site.timezone, now);
             rows.push(Row {
                 name: membership.member.name.clone(),
-                path: format!("/admin/members/{}", links::segment(&membership.member.slug)),
+                path: of_member(&membership.member.slug),
                 organisation: membership.member.organisation.clone(),
                 address: one.feed.url.to_string(),
                 state: state(one, site, now),
@@ -163,6 +164,8 @@ struct MemberPage {
     email: &'static str,
     feeds: Vec<One>,
     others: Vec<(String, String)>,
+    /// Members whose names look like this one: path and name.
+    alike: Vec<(String, String)>,
 }
 
 /// `/admin/members/{slug}`
@@ -207,6 +210,7 @@ async fn member_page(visit: &Visit, who: Who, slug: &str, form: Form, mistaken: 
         },
         feeds: found.feeds.iter().map(|one| one_feed(one, site, now)).collect(),
         others: others(&memberships, slug),
+        alike: alike(&memberships, found),
     })
 }
 
@@ -215,6 +219,19 @@ fn others(memberships: &[Membership], slug: &str) -> Vec<(String, String)> {
         .filter(|one| one.member.slug != slug)
         .map(|one| (one.member.slug.clone(), one.member.name.clone()))
         .collect()
+}
+
+/// Who is called so that readers might take the one for the other.
+fn alike(memberships: &[Membership], of: &Membership) -> Vec<(String, String)> {
+    let face = look_alikes::face(&of.member.name);
+    (memberships.iter())
+        .filter(|one| one.member.slug != of.member.slug && look_alikes::face(&one.member.name) == face)
+        .map(|one| (of_member(&one.member.slug), one.member.name.clone()))
+        .collect()
+}
+
+fn of_member(slug: &str) -> String {
+    format!("/admin/members/{}", links::segment(slug))
 }
 
 fn one_feed(one: &MemberFeed, site: &Site, now: DateTime<Utc>) -> One {

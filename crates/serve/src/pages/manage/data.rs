@@ -1,7 +1,7 @@
 //! `/manage/{token}/data.json`: what we hold about a member, for them to take along.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use model::{FeedStatus, Member, TopicMatch};
+use model::{FeedProblem, FeedStatus, Member, TopicMatch};
 use serde::Serialize;
 use url::Url;
 
@@ -37,6 +37,7 @@ struct FeedData<'a> {
     joined: NaiveDate,
     last_polled_at: Option<DateTime<Utc>>,
     last_error: Option<&'a str>,
+    problems: Vec<FeedProblem>,
     decided_by: Option<&'a str>,
     decided_why: Option<&'a str>,
 }
@@ -92,6 +93,22 @@ pub(crate) async fn data(visit: Visit) -> Replied {
             break;
         }
     }
+    let mut feeds = Vec::new();
+    for of in &membership.feeds {
+        feeds.push(FeedData {
+            url: &of.feed.url,
+            status: of.feed.status,
+            content: of.feed.content.as_str(),
+            include: of.feed.include.as_str(),
+            licence: of.feed.licence.as_deref(),
+            joined: of.feed.joined,
+            last_polled_at: of.feed.last_polled_at,
+            last_error: of.feed.last_error.as_deref(),
+            problems: asked.store().feed_problems(of.feed.id).await?,
+            decided_by: of.decided_by.as_deref(),
+            decided_why: of.decided_why.as_deref(),
+        });
+    }
     let data = Data {
         site: &asked.site.url,
         at: asked.state.now(),
@@ -102,22 +119,7 @@ pub(crate) async fn data(visit: Visit) -> Replied {
         verified_by: membership.verified.as_ref().map(|(_, how)| how.as_str()),
         email: membership.email.as_ref().map(|email| email.address.as_str()),
         email_confirmed_at: membership.email.as_ref().and_then(|email| email.confirmed_at),
-        feeds: membership
-            .feeds
-            .iter()
-            .map(|of| FeedData {
-                url: &of.feed.url,
-                status: of.feed.status,
-                content: of.feed.content.as_str(),
-                include: of.feed.include.as_str(),
-                licence: of.feed.licence.as_deref(),
-                joined: of.feed.joined,
-                last_polled_at: of.feed.last_polled_at,
-                last_error: of.feed.last_error.as_deref(),
-                decided_by: of.decided_by.as_deref(),
-                decided_why: of.decided_why.as_deref(),
-            })
-            .collect(),
+        feeds,
         notices: notices
             .iter()
             .map(|notice| NoticeData {

@@ -1,0 +1,5 @@
+-- What is wrong with a feed, and mended as far as we could, as it was last read. A feed with nothing to mend has no row.
+CREATE TABLE feed_problems (
+    feed_id  INTEGER PRIMARY KEY REFERENCES feeds (id),
+    problems TEXT NOT NULL              -- JSON: what its blogger is told
+) STRICT;
