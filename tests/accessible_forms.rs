@@ -151,15 +151,11 @@ fn a_members_own_page_until_they_leave() {
     ann.sends(&of("pause"), &[], "Your feed is paused");
     ann.sends(&of("resume"), &[], "We read your feed again");
     ann.sends(
-        &of("change"),
+        &of("name"),
         &[("name", "Ann Ex\u{430}mple")],
         "letters of two alphabets",
     );
-    ann.sends(
-        &of("change"),
-        &[("name", "Ann Example")],
-        "Your changes are saved",
-    );
+    ann.sends(&of("name"), &[("name", "Ann Example")], "Your name is saved");
     ann.sends(&of("email"), &[("email", "nobody")], "There is a problem");
     ann.sends(
         &of("email"),

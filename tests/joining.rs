@@ -64,11 +64,11 @@ impl Reader {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             // Between two pages there is none.
-            let found = self.browser.evaluate(&format!(
+            let found = self.browser.holds(&format!(
                 "!!document.body && document.readyState == 'complete' && (document.title + document.body.innerText).includes({})",
                 json!(words)
             ));
-            if found == true {
+            if found {
                 break;
             }
             assert!(

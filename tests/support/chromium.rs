@@ -83,7 +83,13 @@ impl Chromium {
                 "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null",
                 "chromium",
             ])
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                "--hide-scrollbars",
+            ])
             .args([
                 "--disable-background-networking",
                 "--disable-component-update",
@@ -143,12 +149,19 @@ impl Chromium {
 
     /// Gives an order and answers its result.
     pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
+        let answer = self.ask(method, params);
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Value> {
         let id = self.order(method, params);
         loop {
             let message = self.next();
             if message["id"] == id {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].clone();
+                return match &message["error"] {
+                    Value::Null => Ok(message["result"].clone()),
+                    error => Err(error.clone()),
+                };
             }
         }
     }
@@ -219,6 +232,14 @@ impl Chromium {
             answer["exceptionDetails"]
         );
         answer["result"]["value"].clone()
+    }
+
+    /// Whether this holds of the page, which may be on its way to another: then it does not.
+    pub(crate) fn holds(&mut self, script: &str) -> bool {
+        let question =
+            json!({"expression": format!("{script}\n//# sourceURL={OURS}"), "returnByValue": true});
+        let answer = self.ask("Runtime.evaluate", &question);
+        answer.is_ok_and(|answer| answer["result"]["value"] == true)
     }
 
     /// A window of this width, in a light or a dark scheme.
@@ -429,6 +450,8 @@ const PROBE: &str = r#"async () => {
                 }
             }
         }
+        // Every click would have a long page laid out again.
+        frame.style.display = "none";
         for (const element of page.querySelectorAll("a, area, button, input, summary, label")) {
             if (element.click) element.click();
             else element.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));

@@ -50,10 +50,9 @@ impl Walk {
         );
         self.browser.evaluate(&script);
         let deadline = Instant::now() + Duration::from_mins(1);
-        while self
+        while !self
             .browser
-            .evaluate("!window.before && document.readyState == 'complete'")
-            != true
+            .holds("!window.before && document.readyState == 'complete'")
         {
             assert!(Instant::now() < deadline, "{button} leads nowhere");
             std::thread::yield_now();
@@ -136,7 +135,10 @@ impl Walk {
             "[...document.querySelectorAll('.error-summary a')].filter(link => {
                 const field = document.querySelector(link.hash);
                 const near = field && (field.closest('.form-group, section') || field);
-                return !near || ![...near.querySelectorAll('.error-message')].some(it => it.textContent.includes(link.textContent))
+                // Who does not see it hears it with the field.
+                const told = !field?.matches('input, select, textarea, fieldset')
+                    || (field.ariaInvalid == 'true' && (field.getAttribute('aria-describedby') || '').includes('-mistake'));
+                return !near || !told || ![...near.querySelectorAll('.error-message')].some(it => it.textContent.includes(link.textContent))
             }).map(link => link.outerHTML)",
         );
         assert_eq!(lost, json!([]), "{words}");

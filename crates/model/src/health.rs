@@ -147,7 +147,7 @@ fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
             return is(
                 HealthState::Stopped,
                 None,
-                "Polling is paused. What we hold stays readable; a moderator can resume it.".to_owned(),
+                "Polling is paused. What we hold stays readable; whoever paused it can resume it.".to_owned(),
             );
         }
         FeedStatus::Retired => {

@@ -75,6 +75,49 @@ async fn with_pending() -> Client {
 }
 
 #[tokio::test]
+async fn a_name_that_looks_like_another_is_shown_to_moderators() {
+    let client = with_pending().await;
+    let cookie = moderator(&client).await;
+    let page = get(&client, &cookie, "/admin/members/three-b-example-b").await;
+    assert!(!page.text().contains("Looks like the name of"), "{}", page.text());
+    // Its letters are Latin, but for the first.
+    let alike = FeedSpec::new(
+        "https://xn--80ak6aa92e.example/feed".parse().unwrap(),
+        "\u{39F}ne Example",
+    );
+    let registration = Registration {
+        feed: alike,
+        preview: None,
+        consented_at: None,
+    };
+    let zone = chrono_tz::Europe::London;
+    client.store.register(&registration, at(NOW), zone).await.unwrap();
+    let members = client.store.memberships().await.unwrap();
+    let slug = |name: &str| {
+        members
+            .iter()
+            .find(|one| one.member.name == name)
+            .unwrap()
+            .member
+            .slug
+            .clone()
+    };
+    let page = get(
+        &client,
+        &cookie,
+        &format!("/admin/members/{}", slug("\u{39F}ne Example")),
+    )
+    .await;
+    let told = "<dt>Looks like the name of</dt><dd><a href=\"/admin/members/one-example\">One Example</a>";
+    assert!(page.text().contains(told), "{}", page.text());
+    assert!(
+        page.text().contains("https://xn--80ak6aa92e.example/feed"),
+        "{}",
+        page.text()
+    );
+}
+
+#[tokio::test]
 async fn without_tokens_there_is_no_such_place() {
     let store = filled_store().await;
     let app = Client::of(store).app;

@@ -55,20 +55,22 @@ async fn before_the_proof_a_link_reads_and_corrects_what_waits() {
     ] {
         assert!(page.text().contains(words), "{words}\n{}", page.text());
     }
-    let change = [
+    let names = [("do", "name"), ("name", "Ann E. Example"), ("kind", "team")];
+    let terms = [
         ("do", "change"),
         ("feed", "ann-example"),
-        ("name", "Ann E. Example"),
-        ("kind", "team"),
         ("content", "full"),
         ("include", "tagged"),
     ];
-    let changed = client.post(&path, &change).await;
-    assert_eq!(changed.status, StatusCode::OK);
-    is_private(&changed);
-    assert!(!changed.headers.contains_key("location"));
+    for fields in [&names[..], &terms[..]] {
+        let changed = client.post(&path, fields).await;
+        assert_eq!(changed.status, StatusCode::OK, "{fields:?}");
+        is_private(&changed);
+        assert!(!changed.headers.contains_key("location"));
+    }
     let membership = client.store.membership("ann-example").await.unwrap().unwrap();
     assert_eq!(membership.member.name, "Ann E. Example");
+    assert_eq!(membership.feeds[0].feed.include, model::IncludeChoice::Tagged);
     for fields in [
         [("do", "leave"), ("sure", "yes")],
         [("do", "pause"), ("feed", "ann-example")],
@@ -85,7 +87,7 @@ async fn before_the_proof_a_link_reads_and_corrects_what_waits() {
         .approve_feed("ann-example", &by_hand())
         .await
         .unwrap();
-    assert_eq!(client.post(&path, &change).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(client.post(&path, &names).await.status, StatusCode::FORBIDDEN);
     assert_eq!(client.get(&path).await.status, StatusCode::OK);
 }
 
@@ -163,7 +165,7 @@ async fn what_was_mended_stands_on_the_page_until_the_feed_is_in_order() {
             "application/rss+xml",
             format!(
                 "<rss version='2.0'><channel><title>Ann writes</title><link>{site}</link><item><title>Bread & butter</title>\
-                 <link>{site}one</link></item></channel></rss>"
+                 <link>{site}one</link></item><item><title>Cut o"
             ),
         ),
         _ => ("text/plain", String::new()),
@@ -182,6 +184,7 @@ async fn what_was_mended_stands_on_the_page_until_the_feed_is_in_order() {
     let page = client.get(&path).await;
     for words in [
         "What we mended in it",
+        "The feed breaks off before its end",
         "An “&#38;” stands by itself",
         "Write &#38;amp; for every “&#38;”",
         "The post has no date",
@@ -221,7 +224,14 @@ async fn two_feeds_have_forms_with_ids_of_their_own() {
     distinct.sort_unstable();
     distinct.dedup();
     assert_eq!(distinct.len(), ids.len(), "{ids:?}");
-    for id in ["name", "name-2", "kind-2-team", "address", "address-2"] {
+    for id in [
+        "name",
+        "content",
+        "content-2",
+        "include-2-tagged",
+        "address",
+        "address-2",
+    ] {
         assert!(ids.contains(&id), "{id}: {ids:?}");
     }
     assert!(
@@ -239,7 +249,7 @@ async fn an_owner_looks_hides_and_leaves() {
     let looked = client
         .post(&path, &[("do", "look"), ("feed", "ann-example")])
         .await;
-    assert!(looked.text().contains("1 new and 0 changed"), "{}", looked.text());
+    assert!(looked.text().contains("found one new post."), "{}", looked.text());
     assert!(
         looked.text().contains("There was nothing to mend"),
         "{}",

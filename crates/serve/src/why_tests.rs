@@ -83,7 +83,15 @@ async fn every_reason_is_told() {
         &client,
         "https://one.example/posts/99",
         "not_in_the_feed",
-        &["on 23 November 2026, there was no post with this address in it"],
+        &["on 23 November 2026, 09:00 GMT, there was no post with this address in it"],
+    )
+    .await;
+
+    is(
+        &client,
+        "one.example",
+        "not_in_the_feed",
+        &["This is a blog, not a post"],
     )
     .await;
 

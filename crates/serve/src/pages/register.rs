@@ -7,7 +7,7 @@ use std::sync::Arc;
 use askama::Template;
 use model::{ContentChoice, Feed, FeedSpec, FeedStatus, IncludeChoice, MemberKind};
 use poll::CheckReport;
-use store::{Cause, Registered, Registration, Secret};
+use store::{Cause, FeedChange, MemberChange, Registered, Registration, Secret};
 use url::Url;
 
 use super::page;
@@ -308,8 +308,21 @@ async fn join(mut visit: Visit, report: &CheckReport, preview: Preview, feed: Ur
     }
 }
 
-/// How somebody takes part, as the form says it, with its mistakes noted.
-pub(super) fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
+/// Who somebody is and how they take part, as the form says it, with its mistakes noted.
+fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
+    let (names, terms) = (read_names(form), read_terms(form));
+    let (names, terms) = (names?, terms?);
+    let mut spec = FeedSpec::new(feed, names.name);
+    spec.organisation = names.organisation;
+    spec.kind = Some(names.kind);
+    spec.content = Some(terms.content);
+    spec.include = Some(terms.include);
+    spec.licence = terms.licence;
+    Some(spec)
+}
+
+/// What somebody is called; else the mistakes are noted.
+pub(super) fn read_names(form: &mut Form) -> Option<MemberChange> {
     let name = read_name(
         form,
         "name",
@@ -325,6 +338,15 @@ pub(super) fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
         &[("person", MemberKind::Person), ("team", MemberKind::Team)],
         "Choose whether one person writes the blog or a team",
     );
+    Some(MemberChange {
+        name: name?,
+        organisation: organisation?,
+        kind: kind?,
+    })
+}
+
+/// How a feed takes part; else the mistakes are noted.
+pub(super) fn read_terms(form: &mut Form) -> Option<FeedChange> {
     let content = form.choice(
         "content",
         &[("excerpt", ContentChoice::Excerpt), ("full", ContentChoice::Full)],
@@ -336,18 +358,16 @@ pub(super) fn read_choices(form: &mut Form, feed: Url) -> Option<FeedSpec> {
         "Choose whether we take all posts or only those on our topics",
     );
     let licence = read_licence(form);
-    let mut spec = FeedSpec::new(feed, name?);
-    spec.organisation = organisation?;
-    spec.kind = Some(kind?);
-    spec.content = Some(content?);
-    spec.include = Some(include?);
-    spec.licence = Some(licence?).filter(|licence| !licence.is_empty());
-    Some(spec)
+    Some(FeedChange {
+        content: content?,
+        include: include?,
+        licence: Some(licence?).filter(|licence| !licence.is_empty()),
+    })
 }
 
 /// A name of one line. Characters that are not seen, that turn the text around, or that stand among those of another
 /// alphabet, could make it look like another's.
-pub(super) fn read_name(form: &mut Form, field: &'static str, missing: &str) -> Option<String> {
+fn read_name(form: &mut Form, field: &'static str, missing: &str) -> Option<String> {
     let name = form.required(field, LONGEST_NAME, missing)?;
     let hides = |c: char| matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
     if name.contains(hides) {

@@ -5,14 +5,14 @@
 
 use askama::Template;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use model::{Feed, FeedStatus, HealthState, Site};
+use model::{Feed, FeedStatus, HealthState, Site, link_key};
 use serde::Serialize;
 use store::{Cause, EntryLookup, Trace};
 use url::Url;
 
 use super::page;
 use super::shell::{Part, Shell};
-use super::view::{Named, day_text, local_day};
+use super::view::{Named, When, day_text, local_day};
 use crate::asked::{Asked, Made};
 use crate::document::{Document, Kind};
 use crate::failure::Failure;
@@ -357,11 +357,23 @@ fn of_blog(
             ),
         ));
     }
+    let is_blog = [feed.member.url.as_deref(), Some(feed.url.as_str())]
+        .into_iter()
+        .flatten()
+        .any(|blog| Url::parse(blog).is_ok_and(|blog| link_key(&blog) == link_key(url)));
+    if is_blog {
+        return page(Answer::new(
+            "not_in_the_feed",
+            "This is a blog, not a post",
+            format!("It is the blog of {name}. Ask with the address of one of its posts."),
+        ));
+    }
     let answer = Answer::new("not_in_the_feed", not_here, format!(
-        "When we last read the feed of {name}, on {}, there was no post with this address in it, or one without a word.",
-        day(looked, site)
+        "When we last read the feed of {name}, on {}, there was no post with this address in it, or it had neither a title \
+         nor words.",
+        When::minute(looked, site).text
     ))
-    .also(format!("We look again from {} on.", day(feed.next_poll_at, site)));
+    .also(format!("We look again from {} on.", When::minute(feed.next_poll_at, site).text));
     page(match oldest {
         Some(oldest) => answer.also(format!(
             "What was published before {} had left the feed when they joined, and is not found.",

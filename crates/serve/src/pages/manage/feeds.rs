@@ -38,7 +38,7 @@ pub(super) struct OwnFeed {
     pub(super) form: Form,
 }
 
-pub(super) async fn own_feed(asked: &Asked, owner: &Owner, of: &MemberFeed) -> Result<OwnFeed, Failure> {
+pub(super) async fn own_feed(asked: &Asked, of: &MemberFeed) -> Result<OwnFeed, Failure> {
     let feed = &of.feed;
     let fare = Fare::of_all(asked, std::slice::from_ref(feed)).await?;
     let by_member = of.decided_by.as_deref().is_none_or(|by| by == MEMBER);
@@ -59,7 +59,6 @@ pub(super) async fn own_feed(asked: &Asked, owner: &Owner, of: &MemberFeed) -> R
         )),
         FeedStatus::Active | FeedStatus::Gone => None,
     };
-    let member = &owner.membership.member;
     Ok(OwnFeed {
         slug: feed.slug.clone(),
         fare: fare
@@ -76,9 +75,6 @@ pub(super) async fn own_feed(asked: &Asked, owner: &Owner, of: &MemberFeed) -> R
         read: feed.last_success_at.map(|at| When::minute(at, &asked.site)),
         problems: asked.store().feed_problems(feed.id).await?,
         form: Form::filled([
-            ("name", member.name.as_str()),
-            ("organisation", member.organisation.as_deref().unwrap_or_default()),
-            ("kind", member.kind.as_str()),
             ("content", feed.content.as_str()),
             ("include", feed.include.as_str()),
             ("licence", feed.licence.as_deref().unwrap_or_default()),
@@ -94,7 +90,7 @@ pub(super) async fn look(visit: &Visit, owner: &Owner, form: &Form) -> Replied {
     let site = &visit.asked.site;
     if let Some(last) = feed.last_polled_at.filter(|last| now - *last < LOOK_AGAIN_AFTER) {
         let words = format!(
-            "We looked at {} and found: {}. We can look again from {} on.",
+            "We looked last on {} and found: {}. We can look again from {} on.",
             When::minute(last, site).text,
             what_came(feed),
             When::minute(last + LOOK_AGAIN_AFTER, site).text
@@ -104,11 +100,9 @@ pub(super) async fn look(visit: &Visit, owner: &Owner, form: &Form) -> Replied {
     visit.count(Effort::Look)?;
     let summary = visit.asked.state.app.looker.poll_now(&feed.slug).await;
     let summary = summary.map_err(|error| Failure::Internal(error.to_string()))?;
-    let mut shown = Shown::done(came_of_it(&summary));
-    if let Ok(report) = visit.asked.state.app.looker.check(&feed.url).await {
-        shown.preview = Preview::of(&report, site);
-    }
-    again(visit, shown).await
+    let problems = visit.asked.store().feed_problems(feed.id).await?;
+    let loses_posts = problems.iter().any(|problem| problem.severity == "error");
+    again(visit, Shown::done(came_of_it(&summary, loses_posts))).await
 }
 
 fn what_came(feed: &Feed) -> String {
@@ -119,7 +113,8 @@ fn what_came(feed: &Feed) -> String {
     }
 }
 
-fn came_of_it(summary: &PollSummary) -> String {
+/// What came of a poll; `loses_posts` where the feed is so broken that some of it is lost.
+fn came_of_it(summary: &PollSummary, loses_posts: bool) -> String {
     if let Some(failure) = summary.failures.first() {
         return format!(
             "We looked just now, and could not read your feed: {}",
@@ -129,9 +124,23 @@ fn came_of_it(summary: &PollSummary) -> String {
     if summary.feeds == 0 {
         return "We are looking at it this very moment, or your server asked us to wait. Open this page again in a minute.".to_owned();
     }
-    match (summary.entries_new, summary.entries_updated) {
-        (0, 0) => "We looked just now: the feed is well, and there is nothing new in it.".to_owned(),
-        (new, updated) => format!("We looked just now: {new} new and {updated} changed posts."),
+    let posts = |count, what| match count {
+        0 => None,
+        1 => Some(format!("one {what} post")),
+        count => Some(format!("{count} {what} posts")),
+    };
+    let came = match (
+        posts(summary.entries_new, "new"),
+        posts(summary.entries_updated, "changed"),
+    ) {
+        (None, None) => "We looked just now and found nothing new.".to_owned(),
+        (Some(some), None) | (None, Some(some)) => format!("We looked just now and found {some}."),
+        (Some(new), Some(changed)) => format!("We looked just now and found {new} and {changed}."),
+    };
+    if loses_posts {
+        format!("{came} But your feed is broken, and what is in it may be lost: see below how to mend it.")
+    } else {
+        came
     }
 }
 

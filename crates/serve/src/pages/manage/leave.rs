@@ -23,7 +23,7 @@ struct LeavePage {
     form: Form,
     path: String,
     name: String,
-    posts: u64,
+    posts: u32,
 }
 
 /// Everything is taken back: asked once more, then done.
@@ -38,7 +38,7 @@ pub(super) async fn leave(visit: &Visit, owner: &Owner, mut form: Form) -> Repli
         );
     }
     if !confirmed {
-        let posts = asked.store().count_own_posts(owner.slug()).await?;
+        let posts = owner.membership.feeds.iter().map(|one| one.feed.entries).sum();
         let shell = Shell::new(
             &asked.site,
             Part::Elsewhere,

@@ -13,7 +13,7 @@ mod posts;
 mod proof;
 
 use askama::Template;
-use store::{FeedChange, MemberChange, NoticeKind};
+use store::{MemberChange, NoticeKind};
 
 pub(crate) use data::data;
 pub(crate) use posts::{show as show_post, take as take_post};
@@ -23,7 +23,7 @@ use self::owner::{May, Owner, decision};
 use self::posts::PostLine;
 use super::page;
 use super::preview::Preview;
-use super::register::{read_choices, read_email};
+use super::register::{read_email, read_names, read_terms};
 use super::shell::{Part, Shell};
 use super::view::When;
 use crate::asked::Asked;
@@ -57,6 +57,8 @@ struct Rights {
 struct Manage {
     shell: Shell,
     form: Form,
+    /// What the member is called.
+    names: Form,
     done: Option<String>,
     /// A link that takes the place of this one, shown once.
     new_link: Option<String>,
@@ -77,6 +79,7 @@ struct Manage {
     newer: Option<u32>,
     older: Option<u32>,
     badge: String,
+    badge_path: String,
     member_url: String,
     preview: Option<Preview>,
     adding: Option<String>,
@@ -115,6 +118,7 @@ pub(crate) async fn take(mut visit: Visit) -> Replied {
     let form = std::mem::take(&mut visit.form);
     match form.value("do") {
         "prove" => proof::prove(&visit, owner).await,
+        "name" => rename(&visit, &owner, form).await,
         "change" => change(&visit, &owner, form).await,
         "email" => email(&visit, &owner, form).await,
         "look" => feeds::look(&visit, &owner, &form).await,
@@ -159,7 +163,7 @@ async fn render(asked: &Asked, owner: &Owner, mut shown: Shown) -> crate::asked:
     let mut feeds = Vec::new();
     if may_read {
         for (nth, feed) in owner.membership.feeds.iter().enumerate() {
-            let mut own = feeds::own_feed(asked, owner, feed).await?;
+            let mut own = feeds::own_feed(asked, feed).await?;
             // What was sent and is wrong stands where it is to be mended.
             if shown.form.has("feed", &own.slug) {
                 shown.form = shown.form.nth(nth);
@@ -177,6 +181,15 @@ async fn render(asked: &Asked, owner: &Owner, mut shown: Shown) -> crate::asked:
     } else {
         Vec::new()
     };
+    let names = if shown.form.has("do", "name") {
+        shown.form.clone()
+    } else {
+        Form::filled([
+            ("name", member.name.as_str()),
+            ("organisation", member.organisation.as_deref().unwrap_or_default()),
+            ("kind", member.kind.as_str()),
+        ])
+    };
     let mut shell =
         Shell::new(site, Part::Elsewhere, Some(format!("Your page: {}", member.name))).of_form(&shown.form);
     "A member’s own page".clone_into(&mut shell.description);
@@ -186,9 +199,11 @@ async fn render(asked: &Asked, owner: &Owner, mut shown: Shown) -> crate::asked:
         .iter()
         .any(|feed| feed.feed.status.is_public());
     let member_path = links::member(&member.slug);
+    let badge_path = format!("{member_path}/badge.svg");
     page(&Manage {
         shell,
         form: shown.form,
+        names,
         done: shown.done,
         new_link: shown.new_link,
         path: owner.path(),
@@ -223,7 +238,8 @@ async fn render(asked: &Asked, owner: &Owner, mut shown: Shown) -> crate::asked:
         all_posts,
         newer: (number > 1).then(|| number - 1),
         older: (u64::from(number * POSTS) < all_posts).then(|| number + 1),
-        badge: site.absolute(&format!("{member_path}/badge.svg")),
+        badge: site.absolute(&badge_path),
+        badge_path,
         member_url: site.absolute(&member_path),
         preview: shown.preview,
         adding: shown.adding,
@@ -251,38 +267,37 @@ fn told(notice: &store::Notice, asked: &Asked) -> Told {
     }
 }
 
-/// Name and choices.
+/// What the member is called.
+async fn rename(visit: &Visit, owner: &Owner, mut form: Form) -> Replied {
+    owner.must(May::Correct)?;
+    let Some(change) = read_names(&mut form) else {
+        return mistaken(visit, owner, form).await;
+    };
+    let member = &owner.membership.member;
+    let before = MemberChange {
+        name: member.name.clone(),
+        organisation: member.organisation.clone(),
+        kind: member.kind,
+    };
+    if change != before {
+        let store = visit.asked.store();
+        store
+            .change_member(owner.slug(), &change, &decision(&visit.asked))
+            .await?;
+    }
+    again(visit, Shown::done("Your name is saved.")).await
+}
+
+/// How a feed takes part.
 async fn change(visit: &Visit, owner: &Owner, mut form: Form) -> Replied {
     owner.must(May::Correct)?;
-    let feed = owner.feed(form.value("feed"))?.feed.clone();
-    let Some(spec) = read_choices(&mut form, feed.url.clone()) else {
+    let feed = owner.feed(form.value("feed"))?.feed.slug.clone();
+    let Some(change) = read_terms(&mut form) else {
         return mistaken(visit, owner, form).await;
     };
     let store = visit.asked.store();
-    let decision = decision(&visit.asked);
-    if let (Some(name), Some(kind)) = (spec.name, spec.kind) {
-        let change = MemberChange {
-            name,
-            organisation: spec.organisation,
-            kind,
-        };
-        let member = &owner.membership.member;
-        let same = member.name == change.name
-            && member.organisation == change.organisation
-            && member.kind == change.kind;
-        if !same {
-            store.change_member(owner.slug(), &change, &decision).await?;
-        }
-    }
-    if let (Some(content), Some(include)) = (spec.content, spec.include) {
-        let change = FeedChange {
-            content,
-            include,
-            licence: spec.licence,
-        };
-        store.change_feed(&feed.slug, &change, &decision).await?;
-    }
-    again(visit, Shown::done("Your changes are saved.")).await
+    store.change_feed(&feed, &change, &decision(&visit.asked)).await?;
+    again(visit, Shown::done("Your choices are saved.")).await
 }
 
 async fn email(visit: &Visit, owner: &Owner, mut form: Form) -> Replied {
