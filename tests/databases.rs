@@ -518,7 +518,7 @@ fn a_server_that_goes_away_in_the_middle_of_polls_and_comes_back_costs_nothing()
     server.wait_long_for(PATIENCE, "/feed.atom", |feed| {
         feed.body.contains("blog-0: post 4")
     });
-    assert_eq!(server.get("/readyz").status, 200);
+    server.wait_long_for(PATIENCE, "/readyz", |ready| ready.status == 200);
     assert_eq!(server.stop().0, Some(0));
 
     let after = voice.exported();

@@ -12,14 +12,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Europe::London;
-use fetch::{FetchConfig, Fetcher};
 use model::{Clock as _, FixedClock, SystemClock, Week};
-use poll::{CronLine, Intervals, Network, Poller, PollerSettings, Selection};
-use store::Store;
 use support::blogosphere::{Answer, Blogosphere};
 use support::database::Schema;
+use support::inside::Inside;
 use support::{FETCH, MODERATOR, Server, Voice};
-use tokio::sync::watch;
 
 /// A word of the posts that are taken back, wherever words can stand.
 const MARKER: &str = "quixotryword";
@@ -45,37 +42,6 @@ fn channel(home: &str, items: &[String]) -> Answer {
         "<rss version=\"2.0\"><channel><title>A blog</title><link>{home}</link>{}</channel></rss>",
         items.concat()
     ))
-}
-
-/// Polls every feed of this config, at the moment that the clock says.
-async fn poll_all(config: &str, store: &Store, clock: &Arc<FixedClock>) {
-    let settings = registry::parse("feeds.toml", config, &[]).unwrap();
-    store
-        .merge_registry(&settings.feeds, clock.now(), London)
-        .await
-        .unwrap();
-    let fetcher = Fetcher::new(FetchConfig {
-        user_agent: "Example".to_owned(),
-        timeout: settings.fetch.timeout,
-        max_body_bytes: settings.fetch.max_body_bytes,
-        concurrency: 4,
-        per_host: 2,
-        allow: settings.fetch.allow.clone(),
-    });
-    let how = PollerSettings {
-        intervals: Intervals {
-            min: settings.fetch.min_interval,
-            max: settings.fetch.max_interval,
-        },
-        schedule: CronLine::parse(&settings.fetch.schedule, chrono_tz::Tz::UTC).unwrap(),
-        concurrency: 4,
-        per_host: 2,
-    };
-    let site = Arc::new(settings.site.clone());
-    let poller = Poller::new(store.clone(), fetcher.unwrap(), Arc::clone(clock) as _, site, how);
-    let (_sender, stop) = watch::channel(false);
-    let (all, _) = poller.select(Selection::All).await.unwrap();
-    poller.poll(all, &mut Network::default(), &stop, &|_| ()).await;
 }
 
 /// Every address of the site that a moderator can come to from here, of digests those of these weeks, and what it answers.
@@ -200,16 +166,14 @@ fn nothing_of_a_text_that_was_taken_back_is_found_anywhere() {
     );
     blogs.answer("/ben/feed", channel(&ben, &[]));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        std::fs::create_dir_all(voice.path("data")).unwrap();
-        let file = format!("sqlite://{}", voice.path("data/voice.db").display());
-        let url = voice.database.as_ref().map_or(file, Schema::url);
-        let store = Store::open(&url).await.unwrap();
+        let settings = registry::parse("feeds.toml", &config, &[]).unwrap();
         let clock = Arc::new(FixedClock::at(then));
+        let inside = Inside::open(&voice.database_url(), &settings, &clock).await;
         blogs.answer("/ann/feed", channel(&ann, std::slice::from_ref(&plain)));
-        poll_all(&config, &store, &clock).await;
+        inside.poll().await;
         clock.set(then + TimeDelta::hours(2));
         blogs.answer("/ann/feed", channel(&ann, &[old.clone(), plain.clone()]));
-        poll_all(&config, &store, &clock).await;
+        inside.poll().await;
     });
     blogs.answer("/ann/feed", channel(&ann, &[new, old, plain]));
     blogs.answer("/ben/feed", channel(&ben, &[about]));

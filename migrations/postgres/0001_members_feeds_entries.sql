@@ -188,9 +188,10 @@ FOR EACH ROW EXECUTE FUNCTION entry_counts_entry_changed();
 
 -- Full-text search: words as they stand, without their accents, in no language's grammar, as in SQLite. What is longer
 -- than the index takes (1 MB of words for one entry) is found by its beginning. The words live in entries; the
--- trigger keeps the index in step with them, and writes it only when they change.
+-- trigger keeps the index in step with them, and writes it only when they change. Whoever adds an entry may give its
+-- words before it.
 CREATE TABLE entries_fts (
-    entry_id BIGINT PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE,
+    entry_id BIGINT PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     words    TSVECTOR NOT NULL
 );
 CREATE INDEX entries_fts_words ON entries_fts USING GIN (words);
@@ -226,3 +227,10 @@ CREATE TRIGGER entries_fts_insert AFTER INSERT ON entries FOR EACH ROW EXECUTE F
 CREATE TRIGGER entries_fts_update AFTER UPDATE OF title, text ON entries FOR EACH ROW
 WHEN (OLD.title IS DISTINCT FROM NEW.title OR OLD.text IS DISTINCT FROM NEW.text)
 EXECUTE FUNCTION entries_fts_write();
+
+-- Long texts are packed by lz4, which takes a tenth of the time of the usual way, if the server was built with it.
+DO $$ BEGIN
+    ALTER TABLE entries ALTER COLUMN content_html SET COMPRESSION lz4, ALTER COLUMN text SET COMPRESSION lz4;
+    ALTER TABLE entries_fts ALTER COLUMN words SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN NULL;
+END $$;

@@ -176,7 +176,9 @@ CREATE VIRTUAL TABLE entries_fts USING fts5 (
 INSERT INTO entries_fts (entries_fts, rank) VALUES ('rank', 'bm25(6.0, 1.0)');
 -- A batch of polls is gathered in memory and written once (bytes).
 INSERT INTO entries_fts (entries_fts, rank) VALUES ('hashsize', 8388608);
-CREATE TRIGGER entries_fts_insert AFTER INSERT ON entries BEGIN
+-- Whoever adds an entry may give its words before it.
+CREATE TRIGGER entries_fts_insert AFTER INSERT ON entries
+WHEN NOT EXISTS (SELECT 1 FROM entries_fts_docsize d WHERE d.id = new.id) BEGIN
     INSERT INTO entries_fts (rowid, title, text) VALUES (new.id, new.title, new.text);
 END;
 CREATE TRIGGER entries_fts_delete AFTER DELETE ON entries BEGIN

@@ -450,6 +450,8 @@ const PROBE: &str = r#"async () => {
                 }
             }
         }
+        // Every click would have a long page laid out again.
+        frame.style.display = "none";
         for (const element of page.querySelectorAll("a, area, button, input, summary, label")) {
             if (element.click) element.click();
             else element.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));

@@ -67,6 +67,8 @@ pub struct KnownEntry {
     pub withdrawn: bool,
     /// When it was published, as it was first given out.
     pub published: DateTime<Utc>,
+    /// Whether it was: undated back catalogue stands at the moment of its arrival.
+    pub dated: bool,
     /// Since when it has been missing from inside its feed's span.
     pub missing_since: Option<DateTime<Utc>>,
 }

@@ -371,6 +371,7 @@ mod tests {
                 substance: String::new(),
                 withdrawn: false,
                 published: chrono::DateTime::UNIX_EPOCH,
+                dated: true,
                 missing_since: None,
             })
             .collect();

@@ -284,11 +284,16 @@ fn letters_of_title(title: &str) -> String {
 /// The first letters and digits of a text that may be markup, so many bytes of them at most.
 fn letters(text: &str, most: usize) -> String {
     let bytes = text.as_bytes();
-    let mut letters = String::with_capacity(most.min(bytes.len()));
+    let mut letters = Vec::with_capacity(most.min(bytes.len()) + 4);
     let mut at = 0;
     while let Some(&byte) = bytes.get(at)
         && letters.len() < most
     {
+        if byte.is_ascii_alphanumeric() {
+            letters.push(byte);
+            at += 1;
+            continue;
+        }
         let (c, length) = match byte {
             b'<' => (
                 None,
@@ -299,22 +304,18 @@ fn letters(text: &str, most: usize) -> String {
                 Reference::Numbered(number, length) => (numbered(number), length),
                 Reference::None => (None, 1),
             },
-            _ if byte.is_ascii_alphanumeric() => {
-                let word = bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
-                let end = at + word.count();
-                letters.push_str(&text[at..end]);
-                at = end;
-                continue;
-            }
             _ if byte.is_ascii() => (None, 1),
             _ => {
                 let c = text[at..].chars().next();
                 (c, c.map_or(1, char::len_utf8))
             }
         };
-        letters.extend(c.filter(|c| c.is_alphanumeric()));
+        if let Some(c) = c.filter(|c| c.is_alphanumeric()) {
+            letters.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
         at += length;
     }
+    let mut letters = String::from_utf8(letters).expect("whole characters were put in");
     // However the letters were written, the same of them are kept.
     letters.truncate(letters.floor_char_boundary(most));
     letters

@@ -329,6 +329,7 @@ mod tests {
                 substance: String::new(),
                 withdrawn: false,
                 published: chrono::DateTime::UNIX_EPOCH,
+                dated: true,
                 missing_since: None,
             })
             .collect()

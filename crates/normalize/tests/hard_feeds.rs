@@ -37,6 +37,7 @@ fn known(entries: &[RawEntry]) -> Vec<KnownEntry> {
             substance: String::new(),
             withdrawn: false,
             published: chrono::DateTime::UNIX_EPOCH,
+            dated: true,
             missing_since: None,
         })
         .collect()

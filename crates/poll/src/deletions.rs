@@ -142,6 +142,7 @@ mod tests {
                 substance: String::new(),
                 withdrawn: state == 'x',
                 published: start + TimeDelta::days(id),
+                dated: true,
                 missing_since: (state == '?').then_some(start),
             })
             .collect()

@@ -17,7 +17,7 @@ use crate::deletions::{Missing, missing};
 use crate::hints::Hints;
 use crate::moves::{Answer, Face, Gone, Move, Reading, changed_hands, gone, moved};
 use crate::reading::off_the_network;
-use crate::schedule::{Intervals, LOOK_BACK, NextPoll, Turn, Written};
+use crate::schedule::{Intervals, NextPoll, Turn, Written};
 use crate::websub::{hub_news, hub_topic};
 use crate::{CronLine, PollError};
 
@@ -164,8 +164,9 @@ impl Poller {
         Ok((feeds, skipped))
     }
 
-    /// Fetches and reads one feed and decides what to write. Whatever happens ends in a record.
-    pub(crate) async fn poll_one(&self, feed: Feed, fetcher: i64) -> Polled {
+    /// Fetches and reads one feed and decides what to write; with `withdrawals`, what is new is looked for among them.
+    /// Whatever happens ends in a record.
+    pub(crate) async fn poll_one(&self, feed: Feed, fetcher: i64, withdrawals: bool) -> Polled {
         let asked_at = self.clock.now();
         let fetch = self.fetcher.fetch(&feed.url, &feed.validators, asked_at).await;
         let now = self.clock.now();
@@ -185,7 +186,10 @@ impl Poller {
                     poll.unchanged(validators, max_age);
                     self.look_for_deleted(&poll.feed, &mut poll.record).await;
                 } else {
-                    match self.read(&poll.feed, body, &fetch.final_url, now).await {
+                    match self
+                        .read(&poll.feed, body, &fetch.final_url, now, withdrawals)
+                        .await
+                    {
                         Ok(read) => {
                             let complete = read.complete;
                             poll.read(read, hash, validators, max_age);
@@ -211,6 +215,7 @@ impl Poller {
         body: Body,
         final_url: &Url,
         now: DateTime<Utc>,
+        withdrawals: bool,
     ) -> Result<Read, Unread> {
         let is_known = feed.first_success_at.is_some();
         let known = if is_known {
@@ -224,6 +229,9 @@ impl Poller {
             .expect("the semaphore is never closed");
         let (owned, url) = (feed.clone(), final_url.clone());
         let (site, tagger) = (Arc::clone(&self.site), Arc::clone(self.tagger()));
+        let published: Vec<DateTime<Utc>> = (known.iter().filter(|known| known.dated))
+            .map(|known| known.published)
+            .collect();
         // A reading that takes too long keeps its turn until it ends, and the poll ends without it.
         let reading = off_the_network(move || {
             let read = read(&owned, &known, &body, &url, &site, &tagger, now);
@@ -231,15 +239,14 @@ impl Poller {
             read
         });
         let mut read = reading.await.map_err(Unread::because)??;
-        read.changes.new = self
-            .store
-            .without_the_withdrawn(feed.id, std::mem::take(&mut read.changes.new))
-            .await?;
+        if withdrawals {
+            read.changes.new = self
+                .store
+                .without_the_withdrawn(feed.id, std::mem::take(&mut read.changes.new))
+                .await?;
+        }
         if !read.changes.new.is_empty() {
-            let mut dates: Vec<DateTime<Utc>> = read.changes.dates().collect();
-            if is_known {
-                dates.extend(self.store.latest_dates(feed.id, LOOK_BACK).await?);
-            }
+            let dates: Vec<DateTime<Utc>> = read.changes.dates().chain(published).collect();
             read.written = Written::of(&dates, now);
         }
         Ok(read)

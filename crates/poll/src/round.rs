@@ -108,6 +108,8 @@ struct HostQueue {
 struct Round<'p> {
     poller: &'p Poller,
     fetcher: i64,
+    /// Whether anything was withdrawn before it began. What is withdrawn meanwhile, the store passes over.
+    withdrawals: bool,
     finished: mpsc::Sender<Finished>,
     /// Feeds that other fetchers had in hand, and feeds of busy hosts.
     later: Mutex<Vec<Feed>>,
@@ -128,8 +130,9 @@ impl Poller {
         let started = self.clock.now();
         let (finished, mut to_record) = mpsc::channel(MAX_BATCH);
         let ask = async move {
-            let fetcher = match self.store.new_fetcher().await {
-                Ok(fetcher) => fetcher,
+            let begun = tokio::try_join!(self.store.new_fetcher(), self.store.has_withdrawals());
+            let (fetcher, withdrawals) = match begun {
+                Ok(begun) => begun,
                 Err(error) => {
                     for feed in feeds {
                         let failed = Finished::Failed(feed.slug, error.to_string());
@@ -143,6 +146,7 @@ impl Poller {
             let round = Round {
                 poller: self,
                 fetcher,
+                withdrawals,
                 finished,
                 later: Mutex::default(),
             };
@@ -362,7 +366,7 @@ impl Round<'_> {
         stream::iter([first])
             .chain(rest)
             .flat_map(stream::iter)
-            .map(|feed| self.poller.poll_one(feed, self.fetcher))
+            .map(|feed| self.poller.poll_one(feed, self.fetcher, self.withdrawals))
             .buffer_unordered(self.poller.per_host)
     }
 

@@ -20,7 +20,7 @@ pub(crate) const GONE_CONFIRMED_AFTER: Duration = Duration::from_hours(24);
 const ASKS_PER_POST: u32 = 24;
 
 /// How many of the latest entries tell the rhythm of a blog. It has one, whatever it did years ago.
-pub(crate) const LOOK_BACK: u32 = 10;
+const LOOK_BACK: u32 = 10;
 
 /// Feeds of which no date is known are asked this many times within the longest interval.
 const ASKS_WITHOUT_DATES: u32 = 4;

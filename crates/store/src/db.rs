@@ -67,7 +67,11 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         Ok(match &self.writer {
             Pool::Sqlite(writer) => Transaction::Sqlite(sqlite::begin(writer).await?),
-            Pool::Postgres(writer) => Transaction::Postgres(postgres::begin(writer).await?),
+            Pool::Postgres(writer) => {
+                let mut transaction = Transaction::Postgres(writer.begin().await?);
+                Sql::new(postgres::WRITE_LOCK).execute(&mut transaction).await?;
+                transaction
+            }
         })
     }
 

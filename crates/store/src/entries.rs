@@ -11,13 +11,14 @@ use model::{AlsoIn, Entry, KnownEntry};
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::labels::{Label, labels_of};
-use crate::links::{self, links_of};
+use crate::links::{self, Link, links_of};
 use crate::query::EntryLookup;
 use crate::record::NewEntry;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, instant, json, millis};
+use crate::search::{self, Words};
 use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
-use crate::{Store, StoreError, search};
+use crate::{Store, StoreError};
 
 /// Where undated back catalogue stands in the river: below every date, in the order of arrival.
 const UNDATED_RIVER_AT: i64 = -1_000_000_000_000_000;
@@ -34,12 +35,10 @@ const KEY_LEN: usize = 32;
 const KNOWN: &str = "SELECT string_agg(
         id || '\u{1f}' || source_id || '\u{1f}' || COALESCE(link_key, '') || '\u{1f}' || fingerprint || '\u{1f}'
             || substance || '\u{1f}' || CASE WHEN withdrawn_at IS NULL THEN '' ELSE 'withdrawn' END || '\u{1f}'
-            || published_at || '\u{1f}' || COALESCE(CAST(missing_since_at AS TEXT), ''),
+            || published_at || '\u{1f}' || CASE WHEN river_at = released_at THEN 'dated' ELSE '' END || '\u{1f}'
+            || COALESCE(CAST(missing_since_at AS TEXT), ''),
         '\u{1e}' ORDER BY id)
     FROM entries WHERE feed_id = $1";
-
-const LATEST_DATES: &str = "SELECT published_at FROM entries WHERE feed_id = $1 AND river_at = released_at
-    ORDER BY published_at DESC LIMIT $2";
 
 pub(crate) const BY_KEY: &str = concat!(
     "SELECT ",
@@ -53,11 +52,10 @@ const EVER_SHOWN: &str = "SELECT arrival IS NOT NULL FROM entries WHERE id = $1"
 
 const KEY_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE key = $1)";
 
-const ADD: &str = "INSERT INTO entries (key, uri, feed_id, member_id, source_id, link, link_key, fingerprint, substance,
+const ADD: &str = "INSERT INTO entries (id, key, uri, feed_id, member_id, source_id, link, link_key, fingerprint, substance,
     shown, duplicate_of, arrival, river_at, published_at, updated_at, released_at, arrived_at, changed_at, language,
     words, title, author, image_url, image_alt, licence, source_url, hashtags, categories, topics, summary,
     content_html, text, dated_at) ";
-const ADD_ONCE: &str = " ON CONFLICT (feed_id, source_id) DO NOTHING RETURNING id, key";
 
 const TOUCH: &str = "UPDATE entries SET changed_at = $2 WHERE id = $1 AND shown = TRUE";
 impl Store {
@@ -81,16 +79,6 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// The dates of a feed's `limit` latest entries, or of their arrival; undated back catalogue has none.
-    pub async fn latest_dates(&self, feed_id: i64, limit: u32) -> Result<Vec<DateTime<Utc>>, StoreError> {
-        let rows = Sql::new(LATEST_DATES)
-            .bind(feed_id)
-            .bind(limit)
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(|row| Fields::of("entries", row).at()).collect()
     }
 
     /// The key of the shown entry whose original is at this address.
@@ -141,6 +129,7 @@ fn known_entry(fields: &str) -> Option<KnownEntry> {
         substance: fields.next()?,
         withdrawn: !fields.next()?.is_empty(),
         published: instant(fields.next()?.parse().ok()?)?,
+        dated: !fields.next()?.is_empty(),
         missing_since: match fields.next()?.as_str() {
             "" => None,
             since => Some(instant(since.parse().ok()?)?),
@@ -187,42 +176,81 @@ pub(crate) struct Write {
     pub(crate) at: DateTime<Utc>,
 }
 
+/// A new entry with all that can be made ready of it before its write.
+pub(crate) struct Ready<'a> {
+    new: &'a NewEntry,
+    /// The number it is to have, under which its words are in the index already.
+    pub(crate) id: i64,
+    links: Vec<Link>,
+}
+
 /// A new entry, and where it is written.
 #[derive(Clone, Copy)]
 pub(crate) struct Addition<'a> {
     pub(crate) write: Write,
-    pub(crate) new: &'a NewEntry,
+    pub(crate) ready: &'a Ready<'a>,
+}
+
+/// Begins a write that may add these entries, and makes them ready for it, in the same order.
+pub(crate) async fn begin<'a>(
+    store: &Store,
+    entries: impl Iterator<Item = &'a NewEntry>,
+) -> Result<(Transaction, Vec<Ready<'a>>), StoreError> {
+    let entries: Vec<&NewEntry> = entries.collect();
+    let links: Vec<_> = (entries.iter().map(|new| &new.draft))
+        .map(|draft| links_of(&draft.content_html, draft.link_key.as_deref()))
+        .collect();
+    let words: Vec<_> = entries.iter().map(|new| words_of(new)).collect();
+    let (transaction, ids) = search::begin_indexed(store, &words).await?;
+    let ready = (entries.into_iter().zip(ids).zip(links))
+        .map(|((new, id), links)| Ready { new, id, links })
+        .collect();
+    Ok((transaction, ready))
+}
+
+fn words_of(new: &NewEntry) -> Words<'_> {
+    (new.draft.title.as_deref(), &new.draft.text)
 }
 
 /// Adds entries, which stand oldest first: the river puts the later number first. What is there already is left
-/// alone, and what was withdrawn stays away. Gives how many there were of each feed; the labels of what readers see go to `labels`, for the caller to
-/// add.
+/// alone, and what was withdrawn stays away. Gives the numbers of those that came; the labels of what readers see go to
+/// `labels`, for the caller to add.
 pub(crate) async fn add(
     transaction: &mut Transaction,
     additions: &[Addition<'_>],
     revision: &mut NextRevision,
     labels: &mut Vec<Label>,
-) -> Result<HashMap<i64, u32>, StoreError> {
+) -> Result<HashSet<i64>, StoreError> {
     let drafts = additions
         .iter()
-        .map(|addition| (addition.write.feed_id, &addition.new.draft));
+        .map(|addition| (addition.write.feed_id, &addition.ready.new.draft));
     let kept_away = Graveyard::keeps_away(transaction.into(), drafts).await?;
     let wanted: Vec<Addition<'_>> = (additions.iter().zip(kept_away))
         .filter(|(_, away)| !away)
         .map(|(addition, _)| *addition)
         .collect();
     let mut additions = wanted.as_slice();
-    let mut added = HashMap::new();
+    let mut added = HashSet::new();
     while !additions.is_empty() {
         let (some, rest) = additions.split_at(one_story_each(additions));
         for some in statements(some, ROWS) {
-            for feed_id in add_some(transaction, some, revision, labels).await? {
-                *added.entry(feed_id).or_default() += 1;
-            }
+            added.extend(add_some(transaction, some, revision, labels).await?);
         }
         additions = rest;
     }
     Ok(added)
+}
+
+/// Ends what [`begin`] began, once those of `ready` came whose numbers are `added`.
+pub(crate) async fn end(
+    transaction: &mut Transaction,
+    ready: &[Ready<'_>],
+    added: &HashSet<i64>,
+) -> Result<(), StoreError> {
+    for ready in ready.iter().filter(|ready| !added.contains(&ready.id)) {
+        search::unindex(transaction, ready.id, words_of(ready.new)).await?;
+    }
+    Ok(())
 }
 
 /// How many of `additions` come before the first that tells the story of an earlier one from another feed: that one
@@ -231,7 +259,7 @@ fn one_story_each(additions: &[Addition<'_>]) -> usize {
     let mut stories: HashMap<&str, i64> = HashMap::new();
     let again = additions.iter().position(|addition| {
         let feed_id = addition.write.feed_id;
-        let Some(story) = &addition.new.draft.link_key else {
+        let Some(story) = &addition.ready.new.draft.link_key else {
             return false;
         };
         *stories.entry(story).or_insert(feed_id) != feed_id
@@ -252,7 +280,7 @@ struct Obstacles {
 impl Obstacles {
     /// The first shown entry of another feed that tells the story of this one.
     fn story(&self, addition: &Addition<'_>) -> Option<i64> {
-        let tellers = self.stories.get(addition.new.draft.link_key.as_ref()?)?;
+        let tellers = self.stories.get(addition.ready.new.draft.link_key.as_ref()?)?;
         let others = tellers
             .iter()
             .filter(|(_, feed_id)| *feed_id != addition.write.feed_id);
@@ -262,19 +290,19 @@ impl Obstacles {
 
 fn obstacles_query<'a>(additions: &[Addition<'a>]) -> Sql<'a> {
     let mut sql = Sql::new("SELECT 'key' AS what, key AS value, feed_id, id FROM entries WHERE key IN ");
-    sql.push_list(additions.iter().map(|addition| &addition.new.key));
+    sql.push_list(additions.iter().map(|addition| &addition.ready.new.key));
     sql.push(
         " UNION ALL SELECT 'source', source_id, feed_id, id FROM entries WHERE (feed_id, source_id) IN (",
     );
     sql.push_values(additions, |row, addition| {
         row.push_bind(addition.write.feed_id)
-            .push_bind(&addition.new.draft.source_id);
+            .push_bind(&addition.ready.new.draft.source_id);
     });
     sql.push(") UNION ALL SELECT 'story', link_key, feed_id, MIN(id) FROM entries WHERE shown = TRUE AND link_key IN ");
     sql.push_list(
         additions
             .iter()
-            .map(|addition| addition.new.draft.link_key.as_ref()),
+            .map(|addition| addition.ready.new.draft.link_key.as_ref()),
     );
     sql.push(" GROUP BY link_key, feed_id");
     sql
@@ -307,7 +335,7 @@ struct Placed<'a> {
     river_at: i64,
 }
 
-/// Adds these, no two feeds of which tell one story, and gives the feed of each that was added.
+/// Adds these, no two feeds of which tell one story, and gives the numbers of those that were not there.
 async fn add_some(
     transaction: &mut Transaction,
     additions: &[Addition<'_>],
@@ -317,7 +345,8 @@ async fn add_some(
     let mut in_the_way = obstacles(transaction, additions).await?;
     let mut placed = Vec::with_capacity(additions.len());
     for &addition in additions {
-        let Addition { write, new } = addition;
+        let Addition { write, ready } = addition;
+        let new = ready.new;
         if !in_the_way
             .source_ids
             .insert((write.feed_id, new.draft.source_id.clone()))
@@ -350,9 +379,11 @@ async fn add_some(
 
     let mut sql = Sql::new(ADD);
     sql.push_values(&placed, |row, placed| {
-        let Addition { write, new } = placed.addition;
+        let Addition { write, ready } = placed.addition;
+        let new = ready.new;
         let draft = &new.draft;
-        row.push_bind(&placed.key)
+        row.push_bind(ready.id)
+            .push_bind(&placed.key)
             .push_bind(format!("{}{}", new.id_prefix, placed.key))
             .push_bind(write.feed_id)
             .push_bind(write.member_id)
@@ -386,39 +417,23 @@ async fn add_some(
             .push_bind(&draft.text)
             .push_bind(draft.published.map(millis));
     });
-    sql.push(ADD_ONCE);
-    let words = placed.iter().map(|placed| {
-        let draft = &placed.addition.new.draft;
-        let title = draft.title.as_deref().unwrap_or_default();
-        (placed.key.as_str(), title, draft.text.as_str())
-    });
-    search::push_index(&mut sql, transaction, words);
-    let mut ids: HashMap<String, i64> = HashMap::with_capacity(placed.len());
-    for row in &sql.fetch_all(&mut *transaction).await? {
-        let mut fields = Fields::of("entries", row);
-        let id = fields.take()?;
-        ids.insert(fields.take()?, id);
-    }
+    sql.execute(&mut *transaction).await?;
 
-    let mut added = Vec::with_capacity(ids.len());
-    let mut found = Vec::with_capacity(ids.len());
+    let mut added = Vec::with_capacity(placed.len());
+    let mut links = Vec::with_capacity(placed.len());
     for placed in &placed {
-        let Some(&id) = ids.get(&placed.key) else { continue };
-        let Addition { write, new } = placed.addition;
+        let ready = placed.addition.ready;
         if let Some(story) = placed.duplicate_of {
             revision.told_again.insert(story);
             touch(transaction, story, revision).await?;
         } else if placed.arrival.is_some() {
-            labels.extend(labels_of(&new.draft, placed.river_at, id));
+            labels.extend(labels_of(&ready.new.draft, placed.river_at, ready.id));
             revision.visible = true;
         }
-        found.push((
-            id,
-            links_of(&new.draft.content_html, new.draft.link_key.as_deref()),
-        ));
-        added.push(write.feed_id);
+        links.push((ready.id, ready.links.as_slice()));
+        added.push(ready.id);
     }
-    links::add(transaction, &found).await?;
+    links::add(transaction, &links).await?;
     Ok(added)
 }
 
@@ -560,9 +575,14 @@ mod tests {
             substance: draft.substance,
             withdrawn: false,
             published: minutes(-60),
+            dated: true,
             missing_since: None,
         };
         assert_eq!(known, [same]);
+        let mut old = Sample::new("old");
+        old.new.undated_back_catalogue = true;
+        record_at(&store, &ada, minutes(2), vec![old.entry()], Vec::new()).await;
+        assert!(!store.known_entries(ada.id).await.unwrap()[1].dated);
         assert_eq!(store.entry("nobodyhasthis").await.unwrap(), EntryLookup::Unknown);
     }
 
@@ -725,13 +745,14 @@ mod tests {
                 .any(|line| line.starts_with("SCAN") && !line.contains("entries_also_in"));
             assert!(!scans, "{sql}\n{plan}");
         }
-        let (one, two) = (Sample::new("one").entry(), Sample::new("two").entry());
+        let entries = [Sample::new("one").entry(), Sample::new("two").entry()];
+        let (_, ready) = begin(&store, entries.iter()).await.unwrap();
         let write = Write {
             feed_id: 1,
             member_id: 1,
             at: now(),
         };
-        let additions = [&one, &two].map(|new| Addition { write, new });
+        let additions: Vec<_> = ready.iter().map(|ready| Addition { write, ready }).collect();
         let plan = plan(&store, obstacles_query(&additions).into_text()).await;
         for index in [
             "(key=?)",

@@ -3,7 +3,7 @@
 //! Links are written with their entry and looked up from either end, so that a post is found to answer another
 //! whichever of the two came first. What is withdrawn or not shown is in no conversation.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use model::{Member, SafeHtml, link_key, links_in};
@@ -76,14 +76,13 @@ pub(crate) struct Link {
 /// The pages that a text points to, each once and in order; neither the post itself, whose link is `own`, nor pictures.
 pub(crate) fn links_of(text: &SafeHtml, own: Option<&str>) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
-    let mut seen = HashSet::new();
     for (address, words) in links_in(text) {
         let Ok(url) = Url::parse(&address) else { continue };
         if !matches!(url.scheme(), "http" | "https") || is_picture(&url) {
             continue;
         }
         let key = link_key(&url);
-        if own == Some(key.as_str()) || !seen.insert(key.clone()) {
+        if own == Some(key.as_str()) || links.iter().any(|link| link.key == key) {
             continue;
         }
         links.push(Link {
@@ -108,10 +107,10 @@ fn is_picture(url: &Url) -> bool {
 }
 
 /// Adds the links of new entries.
-pub(crate) async fn add(transaction: &mut Transaction, of: &[(i64, Vec<Link>)]) -> Result<(), StoreError> {
+pub(crate) async fn add(transaction: &mut Transaction, of: &[(i64, &[Link])]) -> Result<(), StoreError> {
     let rows: Vec<(i64, i64, &Link)> = of
         .iter()
-        .flat_map(|(entry, links)| (0..).zip(links).map(|(place, link)| (*entry, place, link)))
+        .flat_map(|(entry, links)| (0..).zip(*links).map(|(place, link)| (*entry, place, link)))
         .collect();
     for rows in statements(&rows, ROWS) {
         let mut sql = Sql::new(ADD);
@@ -134,7 +133,7 @@ pub(crate) async fn replace(
     links: Vec<Link>,
 ) -> Result<(), StoreError> {
     forget(transaction, entry).await?;
-    add(transaction, &[(entry, links)]).await
+    add(transaction, &[(entry, &links)]).await
 }
 
 /// Takes an entry's links away, with the words that its author gave them.

@@ -12,7 +12,7 @@ use crate::audit::{self, Decision, SOURCE};
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::edits;
-use crate::entries::{self, Addition, Write, touch_members};
+use crate::entries::{self, Addition, Ready, Write, touch_members};
 use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
@@ -20,7 +20,7 @@ use crate::{Store, StoreError};
 use crate::{aliases, feed_problems, hosts, labels, leases, missing, stories, subscriptions};
 
 /// Records of one statement at most.
-const ROWS: usize = 64;
+const ROWS: usize = 16;
 
 /// How many polls of a feed are kept.
 const KEPT: i64 = 100;
@@ -78,12 +78,17 @@ impl Store {
         if records.is_empty() {
             return Ok(counts);
         }
-        let mut write = self.begin().await?;
+        // The river puts the later number first.
+        let new = records.iter().flat_map(|record| record.new.iter().rev());
+        let (mut write, ready) = entries::begin(self, new).await?;
         let transaction = &mut write;
         let members = update_feeds(transaction, records).await?;
         let mut polled = HashSet::new();
         let mut accepted = Vec::with_capacity(records.len());
+        let mut to_come = ready.as_slice();
         for (record, counts) in records.iter().zip(&mut counts) {
+            let new;
+            (new, to_come) = to_come.split_at(record.new.len());
             if let Some(&member_id) = members
                 .get(&record.feed_id)
                 .filter(|_| polled.insert(record.feed_id))
@@ -91,12 +96,14 @@ impl Store {
                 counts.accepted = true;
                 accepted.push(Accepted {
                     record,
+                    new,
                     member_id,
                     counts,
                 });
             }
         }
-        record_what_is_seen(transaction, &mut accepted).await?;
+        let added = record_what_is_seen(transaction, &mut accepted).await?;
+        entries::end(transaction, &ready, &added).await?;
         let successes = accepted
             .iter()
             .map(|accepted| accepted.record)
@@ -133,6 +140,7 @@ impl Store {
 /// A poll that is not refused, and what it comes to.
 struct Accepted<'a> {
     record: &'a PollRecord,
+    new: &'a [Ready<'a>],
     member_id: i64,
     counts: &'a mut PollCounts,
 }
@@ -206,17 +214,18 @@ async fn update_feeds(
     Ok(members)
 }
 
-/// Writes what readers may see of the accepted polls: one revision, if they do see anything.
+/// Writes what readers may see of the accepted polls: one revision, if they do see anything. Gives the numbers of the
+/// entries that were added.
 async fn record_what_is_seen(
     transaction: &mut Transaction,
     accepted: &mut [Accepted<'_>],
-) -> Result<(), StoreError> {
+) -> Result<HashSet<i64>, StoreError> {
     let mut seen: Vec<&mut Accepted<'_>> = accepted
         .iter_mut()
         .filter(|accepted| may_be_seen(accepted.record))
         .collect();
     let Some(at) = seen.iter().map(|accepted| accepted.record.at).max() else {
-        return Ok(());
+        return Ok(HashSet::new());
     };
     let mut revision = NextRevision::begin(transaction, at).await?;
     update_members(transaction, &seen, &mut revision).await?;
@@ -232,16 +241,20 @@ async fn record_what_is_seen(
         };
         // What changed comes first: it may give up an identity that a new entry has now.
         accepted.counts.updated = edits::rewrite(transaction, write, &record.changed, &mut revision).await?;
-        additions.extend(record.new.iter().rev().map(|new| Addition { write, new }));
+        additions.extend(accepted.new.iter().map(|ready| Addition { write, ready }));
     }
     let mut labels = Vec::new();
     let added = entries::add(transaction, &additions, &mut revision, &mut labels).await?;
     labels::add(transaction, &labels).await?;
     stories::settle(transaction, at, &mut revision).await?;
+    let mut grown = Vec::new();
     for accepted in &mut seen {
-        accepted.counts.new = added.get(&accepted.record.feed_id).copied().unwrap_or(0);
+        let came = accepted.new.iter().filter(|ready| added.contains(&ready.id));
+        accepted.counts.new = came.count() as u32;
+        if accepted.counts.new > 0 {
+            grown.push((accepted.record.feed_id, accepted.counts.new));
+        }
     }
-    let grown: Vec<(i64, u32)> = added.into_iter().collect();
     for grown in statements(&grown, ROWS) {
         let mut sql = Sql::new(NEW_COUNTS);
         sql.push_values(grown, |row, (feed_id, new)| {
@@ -250,7 +263,8 @@ async fn record_what_is_seen(
         .push(ADD_COUNTS);
         sql.execute(&mut *transaction).await?;
     }
-    revision.finish(transaction).await
+    revision.finish(transaction).await?;
+    Ok(added)
 }
 
 /// Moves the addresses of blogs whose feeds name others now.

@@ -20,6 +20,9 @@ const LOCK_TIMEOUT: &str = "10s";
 /// How many prepared statements the writer keeps: those of many rows come in several lengths.
 const WRITER_STATEMENTS: usize = 256;
 
+/// The writer finds everything by an index. A plan that was made while a table was small would go on reading all of it.
+const BY_INDEX: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
+
 /// Every migration, oldest first, in step with SQLite's.
 pub(crate) const MIGRATIONS: &[MigrationFile] = &[
     (
@@ -104,7 +107,7 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7020131123)";
 
 /// All writers wait here for one another: so numbers are given out in the order in which they can be seen, and
 /// nobody who reads changes in order misses one.
-const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
+pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
@@ -152,7 +155,12 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     let writer = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(PATIENCE)
-        .connect_with(options.clone().statement_cache_capacity(WRITER_STATEMENTS))
+        .connect_with(
+            options
+                .clone()
+                .options(BY_INDEX)
+                .statement_cache_capacity(WRITER_STATEMENTS),
+        )
         .await
         .map_err(unopened)?;
     migrate(&writer, &database).await?;
@@ -199,15 +207,6 @@ pub(crate) fn name(options: &PgConnectOptions) -> String {
         "the database {:?} of {user:?} at {host}",
         options.get_database().unwrap_or(user)
     )
-}
-
-/// Takes the lock that only one writer of the database holds.
-pub(crate) async fn begin(
-    writer: &Pool<Postgres>,
-) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
-    let mut transaction = writer.begin().await?;
-    sqlx::query(WRITE_LOCK).execute(&mut *transaction).await?;
-    Ok(transaction)
 }
 
 /// Brings the schema up to date, in one transaction that other processes wait for.

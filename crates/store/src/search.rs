@@ -10,11 +10,12 @@ use model::{Filter, FilterBy, Search};
 use crate::db::{Pool, Transaction};
 use crate::entries::complete;
 use crate::labels::LabelKind;
+use crate::postgres::WRITE_LOCK;
 use crate::query::{EntryQuery, SearchHit};
 use crate::river::{Conditions, push_is};
 use crate::rows::{self, Fields, entry_columns, entry_joins, millis};
 use crate::snippet::snippet;
-use crate::sql::Sql;
+use crate::sql::{Sql, statements};
 use crate::vector::tsvector;
 use crate::{Store, StoreError};
 
@@ -44,6 +45,20 @@ const BY_AGE: &str = " ORDER BY score DESC LIMIT 1000) f CROSS JOIN entries e
     LIMIT ";
 
 const TEXTS: &str = "SELECT id, text FROM entries WHERE id IN ";
+
+/// Entries of one statement at most. FTS5 writes down what it gathered whenever a statement begins.
+const ROWS_SQLITE: usize = 512;
+const ROWS_POSTGRES: usize = 16;
+
+const LAST_ID: &str = "SELECT COALESCE(MAX(id), 0) FROM entries";
+const NEXT_IDS: &str = "SELECT nextval(pg_get_serial_sequence('entries', 'id')) FROM generate_series(1, $1)";
+const INDEX_SQLITE: &str = "INSERT INTO entries_fts (rowid, title, text) ";
+const INDEX_POSTGRES: &str =
+    "INSERT INTO entries_fts (entry_id, words) SELECT v.id, v.words::tsvector FROM (";
+/// FTS5 has to be told what it is to forget (<https://sqlite.org/fts5.html>, 6.1).
+const UNINDEX_SQLITE: &str =
+    "INSERT INTO entries_fts (entries_fts, rowid, title, text) VALUES ('delete', $1, $2, $3)";
+const UNINDEX_POSTGRES: &str = "DELETE FROM entries_fts WHERE entry_id = $1";
 
 impl Store {
     /// Entries that `search` asks for, best first; without words, the latest first. Only the best thousand can be
@@ -183,24 +198,74 @@ fn ranked<'t>(search: &'t Search, readers: &Pool, limit: u32, offset: u32) -> Sq
     sql
 }
 
-/// Makes a statement that adds entries and gives the `id` and `key` of each index their words, too: each entry's key,
-/// title and text. A trigger does so by itself in either database, but PostgreSQL's takes longer over the words than
-/// over all the rest.
-pub(crate) fn push_index<'t>(
-    add: &mut Sql<'t>,
-    transaction: &Transaction,
-    entries: impl Iterator<Item = (&'t str, &'t str, &'t str)>,
-) {
-    if let Transaction::Postgres(_) = transaction {
-        add.push_before("WITH added AS (").push(
-            "), indexed AS (INSERT INTO entries_fts (entry_id, words)
-                SELECT a.id, v.words::tsvector FROM added a JOIN (",
-        );
-        add.push_values(entries, |row, (key, title, text)| {
-            row.push_bind(key).push_bind(tsvector(title, text));
+/// The words of an entry: its title and its text.
+pub(crate) type Words<'t> = (Option<&'t str>, &'t str);
+
+/// Begins a write that adds entries of these words, and gives the numbers that they are to have: under those they stand
+/// in the index already. Triggers index what is not there yet, one entry at a time, which costs either database more
+/// than all the rest.
+pub(crate) async fn begin_indexed(
+    store: &Store,
+    entries: &[Words<'_>],
+) -> Result<(Transaction, Vec<i64>), StoreError> {
+    let Pool::Postgres(writer) = &store.writer else {
+        let mut transaction = store.begin().await?;
+        let ids = next_ids(&mut transaction, entries.len()).await?;
+        let rows: Vec<_> = ids.iter().zip(entries).collect();
+        for rows in statements(&rows, ROWS_SQLITE) {
+            let mut sql = Sql::new(INDEX_SQLITE);
+            sql.push_values(rows, |row, (id, (title, text))| {
+                row.push_bind(**id).push_bind(*title).push_bind(*text);
+            });
+            sql.execute(&mut transaction).await?;
+        }
+        return Ok((transaction, ids));
+    };
+    // Words are in nobody's way, so they are written before the write waits for others.
+    let mut transaction = Transaction::Postgres(writer.begin().await?);
+    let ids = next_ids(&mut transaction, entries.len()).await?;
+    let rows: Vec<_> = ids.iter().zip(entries).collect();
+    for rows in statements(&rows, ROWS_POSTGRES) {
+        let mut sql = Sql::new(INDEX_POSTGRES);
+        sql.push_values(rows, |row, (id, (title, text))| {
+            row.push_bind(**id)
+                .push_bind(tsvector(title.unwrap_or_default(), text));
         })
-        .push(") v (key, words) ON v.key = a.key) SELECT id, key FROM added");
+        .push(") v (id, words)");
+        sql.execute(&mut transaction).await?;
     }
+    Sql::new(WRITE_LOCK).execute(&mut transaction).await?;
+    Ok((transaction, ids))
+}
+
+/// Takes the words out of the index again that were written under `id` for an entry that did not come.
+pub(crate) async fn unindex(
+    transaction: &mut Transaction,
+    id: i64,
+    (title, text): Words<'_>,
+) -> Result<(), StoreError> {
+    let sql = match transaction {
+        Transaction::Sqlite(_) => Sql::new(UNINDEX_SQLITE).bind(id).bind(title).bind(text),
+        Transaction::Postgres(_) => Sql::new(UNINDEX_POSTGRES).bind(id),
+    };
+    sql.execute(transaction).await?;
+    Ok(())
+}
+
+/// Numbers for so many new entries.
+async fn next_ids(transaction: &mut Transaction, entries: usize) -> Result<Vec<i64>, StoreError> {
+    if let Transaction::Sqlite(_) = transaction {
+        let last: i64 = Sql::new(LAST_ID).fetch_value("entries", transaction).await?;
+        return Ok((last + 1..).take(entries).collect());
+    }
+    let numbers = Sql::new(NEXT_IDS)
+        .bind(entries as i64)
+        .fetch_all(transaction)
+        .await?;
+    numbers
+        .iter()
+        .map(|row| Fields::of("entries", row).take())
+        .collect()
 }
 
 /// Adds what narrows the search, as conditions on `entries e`.
@@ -371,6 +436,34 @@ mod tests {
             "(phraseto_tsquery('simple', voice_plain(?)) && phraseto_tsquery('simple', voice_plain(?)) \
              && !! phraseto_tsquery('simple', voice_plain(?)))"
         );
+    }
+
+    #[tokio::test]
+    async fn the_index_holds_the_words_of_what_came_and_nothing_else() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let known = || Sample::new("one").words("Libraries", "Books for all.").entry();
+        record(&store, &ada, vec![known()]).await;
+        let news = Sample::new("two").words("Parks", "Trees for all.").entry();
+        assert_eq!(record(&store, &ada, vec![known(), news]).await.new, 1);
+        // A poll that is refused whole.
+        let mut late = testing::poll(&ada, minutes(9));
+        late.new = vec![Sample::new("three").words("Roads", "Kerbs for all.").entry()];
+        assert!(!store.record_polls(&[late]).await.unwrap()[0].accepted);
+        let found = async |word| store.search(&search(&[word], &[]), 9, 0).await.unwrap().len();
+        assert_eq!(
+            (found("books").await, found("trees").await, found("kerbs").await),
+            (1, 1, 0)
+        );
+        let indexed: i64 = Sql::new("SELECT COUNT(*) FROM entries_fts")
+            .fetch_value("entries_fts", store.readers())
+            .await
+            .unwrap();
+        assert_eq!(indexed, 2);
+        if let Pool::Sqlite(_) = store.readers() {
+            let check = "INSERT INTO entries_fts (entries_fts, rank) VALUES ('integrity-check', 1)";
+            testing::execute(&store, check).await;
+        }
     }
 
     #[tokio::test]

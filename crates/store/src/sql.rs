@@ -173,12 +173,6 @@ impl<'a> Sql<'a> {
         self
     }
 
-    /// Puts text, which must come from this program, before all of it.
-    pub(crate) fn push_before(&mut self, text: &str) -> &mut Self {
-        self.text.to_mut().insert_str(0, text);
-        self
-    }
-
     /// Adds `?` with its value.
     pub(crate) fn push_bind(&mut self, value: impl Into<Value<'a>>) -> &mut Self {
         self.values.push(value.into());

@@ -14,6 +14,11 @@ use crate::{Store, StoreError};
 const READERS: u32 = 8;
 /// How long a writer waits for another program to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of a new file, in bytes: an entry and its text take two or three.
+const PAGE_SIZE: u32 = 8192;
+/// After so many pages, 16 MiB, the write-ahead log is brought into the file: what a batch of polls writes over and over
+/// is copied once.
+const WAL_PAGES: &str = "2048";
 /// The write-ahead log goes back to this size after a large batch, in bytes.
 const JOURNAL_SIZE_LIMIT: &str = "67108864";
 /// How much of the database the writer holds in memory at most, in KiB: enough for a large batch and its indices.
@@ -141,6 +146,8 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .synchronous(SqliteSynchronous::Normal)
         // What is deleted or made shorter is overwritten, so that a withdrawal leaves nothing in the file.
         .pragma("secure_delete", "ON")
+        .page_size(PAGE_SIZE)
+        .pragma("wal_autocheckpoint", WAL_PAGES)
         .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT);
     let writing = options
         .clone()

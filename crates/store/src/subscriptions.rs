@@ -652,10 +652,11 @@ mod tests {
             .await
             .unwrap();
         let asked = taken(&store, 2).await;
-        let asked: Vec<_> = asked
+        let mut asked: Vec<_> = asked
             .iter()
             .map(|one| (one.token.as_str(), one.subscribe))
             .collect();
+        asked.sort_unstable();
         assert_eq!(asked, [("one", false), ("two", true)]);
         assert!(!confirmed(&store, "one", HOUR, 2).await);
         assert!(confirmed(&store, "one", Intent::Unsubscribe, 2).await);

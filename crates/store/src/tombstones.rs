@@ -71,6 +71,11 @@ impl Cause {
 }
 
 impl Store {
+    /// Whether anything was ever withdrawn.
+    pub async fn has_withdrawals(&self) -> Result<bool, StoreError> {
+        Ok(Graveyard::find(self.readers()).await?.is_some())
+    }
+
     /// Leaves out of what a feed offers as new whatever was withdrawn: it stays in the feed for as long as its blog keeps
     /// it there, and is no news. (What is withdrawn meanwhile, [`Self::record_polls`] passes over.)
     pub async fn without_the_withdrawn(
