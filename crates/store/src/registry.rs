@@ -15,7 +15,7 @@ use crate::entries::touch_members;
 use crate::merge::{Origin, Registered, StoredFeed, StoredMember, merged};
 use crate::record::MergeReport;
 use crate::rows::{Fields, millis};
-use crate::sql::{On, Sql};
+use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
@@ -28,15 +28,16 @@ const FEEDS: &str =
 const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
 const FORMER_SLUGS: &str = "SELECT slug, member_id FROM member_aliases ORDER BY slug";
 
-const ADD_MEMBER: &str = "INSERT INTO members (slug, name, organisation, url, kind, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+/// New members or feeds of one statement at most.
+const ROWS: usize = 64;
+
+const ADD_MEMBERS: &str = "INSERT INTO members (slug, name, organisation, url, kind, created_at) ";
 const UPDATE_MEMBER: &str =
     "UPDATE members SET slug = $2, name = $3, organisation = $4, url = $5, kind = $6 WHERE id = $1";
 
-const ADD_FEED: &str =
+const ADD_FEEDS: &str =
     "INSERT INTO feeds (member_id, slug, url, address, site, content, include, licence, joined,
-        status, in_file, next_poll_at, created_at, version, failures, entries)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 0, 0, 0)";
+        status, in_file, next_poll_at, created_at, version, failures, entries) ";
 const UPDATE_FEED: &str =
     "UPDATE feeds SET version = version + 1, member_id = $2, slug = $3, url = $4, address = $5,
         site = $6, content = $7, include = $8, licence = $9, joined = $10, status = $11, in_file = $12
@@ -250,61 +251,80 @@ async fn write(
     let mut revision = NextRevision::begin(transaction, now).await?;
     revision.visible = true;
     let mut touched = Vec::new();
-    for (index, member) in merged.members.iter_mut().enumerate() {
-        match stored.members.get(index) {
-            Some(before) if before == member => {}
-            Some(_) => {
-                Sql::new(UPDATE_MEMBER)
-                    .bind(member.id)
-                    .bind(&member.slug)
-                    .bind(&member.name)
-                    .bind(&member.organisation)
-                    .bind(&member.url)
-                    .bind(member.kind.as_str())
-                    .execute(&mut *transaction)
-                    .await?;
-                touched.extend(member.id);
-            }
-            None => {
-                let id = Sql::new(ADD_MEMBER)
-                    .bind(&member.slug)
-                    .bind(&member.name)
-                    .bind(&member.organisation)
-                    .bind(&member.url)
-                    .bind(member.kind.as_str())
-                    .bind(millis(now))
-                    .fetch_value("members", &mut *transaction)
-                    .await?;
-                member.id = Some(id);
-            }
+    for (before, member) in stored.members.iter().zip(&merged.members) {
+        if before != member {
+            Sql::new(UPDATE_MEMBER)
+                .bind(member.id)
+                .bind(&member.slug)
+                .bind(&member.name)
+                .bind(&member.organisation)
+                .bind(&member.url)
+                .bind(member.kind.as_str())
+                .execute(&mut *transaction)
+                .await?;
+            touched.extend(member.id);
         }
     }
     touch_members(transaction, &touched, &mut revision).await?;
-    for (index, feed) in merged.feeds.iter().enumerate() {
-        let member_id = merged.members[feed.member].id;
-        match stored.feeds.get(index) {
-            Some(before) if before == feed => {}
-            Some(before) => update_feed(transaction, before, feed, member_id, &revision, now).await?,
-            None => {
-                Sql::new(ADD_FEED)
-                    .bind(member_id)
-                    .bind(&feed.slug)
-                    .bind(&feed.url)
-                    .bind(&feed.address)
-                    .bind(&feed.site)
-                    .bind(feed.content.as_str())
-                    .bind(feed.include.as_str())
-                    .bind(&feed.licence)
-                    .bind(feed.joined.to_string())
-                    .bind(feed.status.as_str())
-                    .bind(feed.in_file)
-                    .bind(millis(now))
-                    .execute(&mut *transaction)
-                    .await?;
-            }
+    add_members(transaction, &mut merged.members[stored.members.len()..], now).await?;
+    let member_id = |feed: &StoredFeed| merged.members[feed.member].id;
+    for (before, feed) in stored.feeds.iter().zip(&merged.feeds) {
+        if before != feed {
+            update_feed(transaction, before, feed, member_id(feed), &revision, now).await?;
         }
     }
+    for feeds in statements(&merged.feeds[stored.feeds.len()..], ROWS) {
+        let mut sql = Sql::new(ADD_FEEDS);
+        sql.push_values(feeds, |row, feed| {
+            row.push_bind(member_id(feed))
+                .push_bind(&feed.slug)
+                .push_bind(&feed.url)
+                .push_bind(&feed.address)
+                .push_bind(&feed.site)
+                .push_bind(feed.content.as_str())
+                .push_bind(feed.include.as_str())
+                .push_bind(&feed.licence)
+                .push_bind(feed.joined.to_string())
+                .push_bind(feed.status.as_str())
+                .push_bind(feed.in_file)
+                .push_bind(millis(now))
+                .push_bind(millis(now))
+                .push_bind(0_i64)
+                .push_bind(0_i64)
+                .push_bind(0_i64);
+        });
+        sql.execute(&mut *transaction).await?;
+    }
     revision.finish(transaction).await
+}
+
+/// Adds these members, and notes their numbers.
+async fn add_members(
+    transaction: &mut Transaction,
+    members: &mut [StoredMember],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut ids: HashMap<String, i64> = HashMap::with_capacity(members.len());
+    for members in statements(members, ROWS) {
+        let mut sql = Sql::new(ADD_MEMBERS);
+        sql.push_values(members, |row, member| {
+            row.push_bind(&member.slug)
+                .push_bind(&member.name)
+                .push_bind(&member.organisation)
+                .push_bind(&member.url)
+                .push_bind(member.kind.as_str())
+                .push_bind(millis(now));
+        })
+        .push(" RETURNING slug, id");
+        for row in sql.fetch_all(&mut *transaction).await? {
+            let mut fields = Fields::of("members", &row);
+            ids.insert(fields.take()?, fields.take()?);
+        }
+    }
+    for member in members {
+        member.id = ids.get(&member.slug).copied();
+    }
+    Ok(())
 }
 
 async fn update_feed(
