@@ -52,6 +52,7 @@ pub struct RawEntry {
     source_url: Option<String>,
     partial: bool,
     fingerprint: OnceCell<String>,
+    all_digest: OnceCell<String>,
 }
 
 /// Plain text as markup, markup as it is.
@@ -141,6 +142,7 @@ impl RawEntry {
             source_url: entry.source.filter(|source| web_address(source, None).is_some()),
             partial: entry.partial,
             fingerprint: OnceCell::new(),
+            all_digest: OnceCell::new(),
             link: link.map(String::from),
         };
         (entry, dates)
@@ -171,30 +173,53 @@ impl RawEntry {
         self.fingerprint.get_or_init(|| self.compute_fingerprint())
     }
 
-    fn compute_fingerprint(&self) -> String {
-        let [title, content, summary] =
-            [&self.title, &self.content, &self.summary].map(|raw| raw.as_ref().map_or("", Raw::as_str));
-        let all = digest(
-            [
+    /// Whether the feed says the same of it as when it had this fingerprint.
+    pub(crate) fn is_as(&self, fingerprint: &str) -> bool {
+        fingerprint
+            .split_once('-')
+            .is_some_and(|(all, _)| all == self.all_digest())
+    }
+
+    /// The first part of its fingerprint.
+    fn all_digest(&self) -> &str {
+        self.all_digest.get_or_init(|| {
+            let [title, content, summary] = self.words();
+            let said = [
                 title,
                 content,
                 summary,
                 self.link.as_deref().unwrap_or_default(),
                 "authors",
-            ]
-            .into_iter()
-            .chain(self.authors.iter().map(String::as_str))
-            .chain(["categories"])
-            .chain(self.categories.iter().map(String::as_str))
-            .chain(["media"])
-            .chain(self.media.iter().map(String::as_str)),
-        );
+            ];
+            digest(
+                said.into_iter()
+                    .chain(self.authors.iter().map(String::as_str))
+                    .chain(["categories"])
+                    .chain(self.categories.iter().map(String::as_str))
+                    .chain(["media"])
+                    .chain(self.media.iter().map(String::as_str)),
+            )
+        })
+    }
+
+    fn compute_fingerprint(&self) -> String {
+        let [title, content, summary] = self.words();
         let body = if content.len() >= summary.len() {
             content
         } else {
             summary
         };
-        format!("{all}-{}-{}", words_hash(title, body), title_hash(title))
+        format!(
+            "{}-{}-{}",
+            self.all_digest(),
+            words_hash(title, body),
+            title_hash(title)
+        )
+    }
+
+    /// Title, content and summary as they stood.
+    fn words(&self) -> [&str; 3] {
+        [&self.title, &self.content, &self.summary].map(|raw| raw.as_ref().map_or("", Raw::as_str))
     }
 
     /// A hash of its title alone, as it stood.

@@ -57,7 +57,6 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
         .iter()
         .map(|entry| (entry.source_id.as_str(), entry))
         .collect();
-    let fingerprints: Vec<&str> = found.iter().map(RawEntry::fingerprint).collect();
     let mut partners: Vec<Option<&KnownEntry>> = found
         .iter()
         .map(|entry| by_id.get(entry.source_id.as_str()).copied())
@@ -90,21 +89,20 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
                 .and_then(|key| *known_links.get(key)?)
                 .filter(|known| !found_ids.contains(known.source_id.as_str()));
         }
-        match_words(&gone, &fingerprints, &mut partners);
-        match_titles(&gone, &fingerprints, &mut partners);
+        match_words(&gone, found, &mut partners);
+        match_titles(&gone, found, &mut partners);
         match_hashed(&gone, found, &mut partners);
     }
     let mut seen = HashSet::new();
     found
         .iter()
-        .zip(&fingerprints)
         .zip(partners)
-        .map(|((entry, fingerprint), partner)| match partner {
+        .map(|(entry, partner)| match partner {
             _ if entry.says_nothing() || !seen.insert(entry.source_id.as_str()) => Match::Nothing,
             // Where it breaks off, its identity may have broken off too: a whole document will tell.
             _ if entry.is_partial() && !known.is_empty() => Match::Nothing,
             None => Match::New,
-            Some(known) if known.fingerprint == *fingerprint && known.source_id == entry.source_id => {
+            Some(known) if known.source_id == entry.source_id && entry.is_as(&known.fingerprint) => {
                 Match::Same(known.id)
             }
             Some(known) => Match::Changed(known.id),
@@ -113,7 +111,7 @@ pub fn match_entries(known: &[KnownEntry], found: &[RawEntry]) -> Vec<Match> {
 }
 
 /// Matches entries that say word for word what one says that is gone.
-fn match_words<'k>(gone: &[&'k KnownEntry], found: &[&str], partners: &mut [Option<&'k KnownEntry>]) {
+fn match_words<'k>(gone: &[&'k KnownEntry], found: &[RawEntry], partners: &mut [Option<&'k KnownEntry>]) {
     let by_words = by_part(gone, found, partners, words);
     for (partner, by_words) in partners.iter_mut().zip(by_words) {
         *partner = partner.or(by_words);
@@ -122,7 +120,7 @@ fn match_words<'k>(gone: &[&'k KnownEntry], found: &[&str], partners: &mut [Opti
 
 /// Matches entries of the same titles as such that are gone, if they are a burst: a single new post may well be called
 /// as an old one was.
-fn match_titles<'k>(gone: &[&'k KnownEntry], found: &[&str], partners: &mut [Option<&'k KnownEntry>]) {
+fn match_titles<'k>(gone: &[&'k KnownEntry], found: &[RawEntry], partners: &mut [Option<&'k KnownEntry>]) {
     let by_title = by_part(gone, found, partners, title);
     let alike = by_title.iter().flatten().count();
     let unmatched = partners.iter().filter(|partner| partner.is_none()).count();
@@ -137,7 +135,7 @@ fn match_titles<'k>(gone: &[&'k KnownEntry], found: &[&str], partners: &mut [Opt
 /// it on either side.
 fn by_part<'k>(
     gone: &[&'k KnownEntry],
-    found: &[&str],
+    found: &[RawEntry],
     partners: &[Option<&KnownEntry>],
     part: fn(&str) -> Option<&str>,
 ) -> Vec<Option<&'k KnownEntry>> {
@@ -147,15 +145,24 @@ fn by_part<'k>(
             .filter(|known| !taken.contains(&known.id))
             .filter_map(|known| Some((part(&known.fingerprint)?, *known))),
     );
-    let found_parts = unique(found.iter().filter_map(|print| Some((part(print)?, print))));
-    found
-        .iter()
-        .zip(partners)
-        .map(|(fingerprint, partner)| {
-            let part = part(fingerprint).filter(|_| partner.is_none())?;
-            found_parts.get(part)?.as_ref()?;
-            *known_parts.get(part)?
+    let by_part: Vec<Option<(&str, &KnownEntry)>> = (found.iter().zip(partners))
+        .map(|(entry, partner)| {
+            let part = partner.is_none().then(|| part(entry.fingerprint()))??;
+            Some((part, *known_parts.get(part)?.as_ref()?))
         })
+        .collect();
+    // Mostly nothing is found, and then the words of the others are none of our business.
+    if by_part.iter().all(Option::is_none) {
+        return vec![None; found.len()];
+    }
+    let found_parts = unique(
+        found
+            .iter()
+            .filter_map(|entry| Some((part(entry.fingerprint())?, entry))),
+    );
+    by_part
+        .into_iter()
+        .map(|found| found.and_then(|(part, known)| found_parts.get(part)?.as_ref().map(|_| known)))
         .collect()
 }
 
