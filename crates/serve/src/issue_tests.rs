@@ -159,6 +159,18 @@ async fn views_and_joined_weeks_are_made_of_what_was_closed() {
 }
 
 #[tokio::test]
+async fn the_way_back_ends_with_the_first_post() {
+    let client = with_an_issue().await;
+    assert!(close(&client, week("2026-W49"), at("2026-12-07T07:00:00Z")).await);
+    client.clock.set(at("2026-12-07T08:00:00Z"));
+    let page = client.get("/digest/2026-W49").await;
+    assert!(page.text().contains("The week before, 2026-W48"));
+    let page = client.get("/digest/2015-W07").await;
+    assert!(page.text().contains("The week after, 2015-W08"));
+    assert!(!page.text().contains("2015-W06"));
+}
+
+#[tokio::test]
 async fn issues_are_listed_and_make_a_feed() {
     let client = with_an_issue().await;
     let list = client.get("/digest").await;

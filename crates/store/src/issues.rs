@@ -25,6 +25,9 @@ const CANDIDATES: &str = "SELECT e.id, f.joined, e.published_at, e.arrived_at, e
         AND NOT EXISTS (SELECT 1 FROM issue_entries i WHERE i.entry_id = e.id)
     ORDER BY e.published_at, e.id";
 
+const PUBLISHED_BEFORE: &str =
+    "SELECT EXISTS (SELECT 1 FROM entries WHERE shown = TRUE AND published_at < $1)";
+
 const LAST_CLOSED: &str = "SELECT MAX(week) AS week FROM issues";
 
 macro_rules! issue_columns {
@@ -185,6 +188,14 @@ impl Store {
     pub async fn archive_contents(&self, rules: &WeekRules) -> Result<WeekContents, StoreError> {
         let entries = self.entries_published(rules.start(), rules.end()).await?;
         with_members(&mut On::from(self.readers()), entries, HashSet::new()).await
+    }
+
+    /// Whether readers see anything that was published before this moment.
+    pub async fn has_published_before(&self, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        Sql::new(PUBLISHED_BEFORE)
+            .bind(millis(at))
+            .fetch_value("entries", self.readers())
+            .await
     }
 
     /// The last week that is closed.
@@ -458,6 +469,10 @@ mod tests {
             (
                 previous_query(&firsts).into_text(),
                 ["entries_of_member_published", "slug"],
+            ),
+            (
+                PUBLISHED_BEFORE.to_owned(),
+                ["entries_published", "published_at<?"],
             ),
             (UNSETTLED.to_owned(), ["entries_withdrawn", "PRIMARY KEY"]),
             (IS_UNSETTLED.to_owned(), ["issue_entries_of_week", "PRIMARY KEY"]),

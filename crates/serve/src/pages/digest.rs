@@ -288,7 +288,7 @@ struct DigestPage {
     shell: Shell,
     title: String,
     week: String,
-    previous: String,
+    previous: Option<String>,
     next: Option<String>,
     query: String,
     counts: String,
@@ -358,11 +358,17 @@ pub(crate) async fn digest_week(asked: &Asked, shown: &Digest, whole: &Digest) -
     let title = issue.title.clone();
     let mut shell = Shell::new(site, Part::Digest, Some(title.clone()));
     shell.newer = next.map(|week| format!("/digest/{week}"));
-    shell.older = Some(format!("/digest/{}", first.previous()));
+    // Who follows the links comes to an end.
+    let has_older = asked
+        .store()
+        .has_published_before(first.start(site.timezone))
+        .await?;
+    let previous = has_older.then(|| first.previous());
+    shell.older = previous.map(|week| format!("/digest/{week}"));
     page(&DigestPage {
         shell,
         title,
-        previous: first.previous().to_string(),
+        previous: previous.map(|week| week.to_string()),
         next: next.map(|week| week.to_string()),
         query: asked.parameters.query(),
         is_archive: issue.status == "archive",
