@@ -49,7 +49,7 @@ fn decode_once<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
     }
     let http = content_type.and_then(charset_parameter).and_then(label);
     let own = own_label(&body[..body.len().min(LABEL_BYTES)]);
-    if let Ok(text) = std::str::from_utf8(body) {
+    if let Ok(text) = simdutf8::basic::from_utf8(body) {
         if [http, own].contains(&Some(ISO_2022_JP)) && body.contains(&0x1b) {
             return sure(ISO_2022_JP, body);
         }

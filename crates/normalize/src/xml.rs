@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use memchr::memchr;
+
 use crate::entities::{Reference, named, numbered, reference};
 
 /// What was wrong with the markup.
@@ -280,7 +282,7 @@ impl<'a> Tokens<'a> {
         }
         let mut out = String::with_capacity(raw.len());
         let mut rest = raw;
-        while let Some(found) = rest.find('&') {
+        while let Some(found) = memchr(b'&', rest.as_bytes()) {
             out.push_str(&rest[..found]);
             rest = &rest[found..];
             let at = start + raw.len() - rest.len();

@@ -16,9 +16,9 @@ const READERS: u32 = 8;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a new file, in bytes: an entry and its text take two or three.
 const PAGE_SIZE: u32 = 8192;
-/// After so many pages, 16 MiB, the write-ahead log is brought into the file: what a batch of polls writes over and over
+/// After so many pages, 32 MiB, the write-ahead log is brought into the file: what a batch of polls writes over and over
 /// is copied once.
-const WAL_PAGES: &str = "2048";
+const WAL_PAGES: &str = "4096";
 /// The write-ahead log goes back to this size after a large batch, in bytes.
 const JOURNAL_SIZE_LIMIT: &str = "67108864";
 /// How much of the database the writer holds in memory at most, in KiB: enough for a large batch and its indices.
