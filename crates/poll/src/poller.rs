@@ -191,9 +191,9 @@ impl Poller {
                         .await
                     {
                         Ok(read) => {
-                            let complete = read.complete;
+                            let some_missing = read.some_missing;
                             poll.read(read, hash, validators, max_age);
-                            if complete {
+                            if some_missing {
                                 self.look_for_deleted(&poll.feed, &mut poll.record).await;
                             }
                         }
@@ -267,8 +267,8 @@ struct Read {
     held: Option<String>,
     /// What is known and not there, as far as that says anything.
     missing: Missing,
-    /// Whether the document is all there.
-    complete: bool,
+    /// Whether some known entries were missing before, and the document, which is all there, can say more of that.
+    some_missing: bool,
     /// What is wrong with it, where that may be news.
     problems: Option<Vec<FeedProblem>>,
 }
@@ -346,7 +346,7 @@ fn read(
     Ok(Read {
         problems,
         missing,
-        complete,
+        some_missing: complete && known.iter().any(|known| known.missing_since.is_some()),
         hints: Hints::of(document.ttl, &document.cadence),
         hub: hub_topic(body.links.as_deref(), document.hub, document.itself, url),
         changes,

@@ -197,6 +197,9 @@ pub(crate) async fn begin<'a>(
     entries: impl Iterator<Item = &'a NewEntry>,
 ) -> Result<(Transaction, Vec<Ready<'a>>), StoreError> {
     let entries: Vec<&NewEntry> = entries.collect();
+    if entries.is_empty() {
+        return Ok((store.begin().await?, Vec::new()));
+    }
     let links: Vec<_> = (entries.iter().map(|new| &new.draft))
         .map(|draft| links_of(&draft.content_html, draft.link_key.as_deref()))
         .collect();
