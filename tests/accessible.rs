@@ -191,7 +191,9 @@ fn the_digest_for_newsletters_breaks_no_rule_of_axe_and_asks_for_nothing() {
             "[...document.querySelectorAll('h4, li')].map(post => [post.innerText.slice(0, 9), post.closest('[lang]').lang])",
         );
         let posts = posts.to_string();
-        assert!(posts.contains("A_heading"), "{query}: {posts}");
+        // Of two posts of one moment, either may be the one that a member is left with.
+        let is_alone = query == "?max_per_member=1" && posts.contains("A note wi");
+        assert!(is_alone || posts.contains("A_heading"), "{query}: {posts}");
         assert!(
             !query.is_empty() || posts.contains("[\"Gwasanaet\",\"cy\"]"),
             "{posts}"
