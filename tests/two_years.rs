@@ -11,15 +11,15 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Europe::London;
 use export::DigestStatus;
-use fetch::{FetchConfig, Fetcher};
 use model::{Clock, EntryDraft, Feed, FeedSpec, FixedClock, PollOutcome, Site, Week, start_of_day};
-use poll::{CronLine, Intervals, IssueStep, Issues, Network, Poller, PollerSettings, Selection};
+use poll::{CronLine, IssueStep, Issues, Network, Selection};
 use store::{
     Cause, ChangedEntry, Decision, FeedState, IssueFormat, NewEntry, PollRecord, RevisionLookup, Store,
     WeekRules,
 };
 use support::blogosphere::{Answer, Blogosphere};
 use support::database::Schema;
+use support::inside::Inside;
 use tokio::sync::watch;
 
 const FORMATS: [IssueFormat; 5] = [
@@ -514,36 +514,7 @@ async fn before_a_closing_everybody_is_asked_once_more() {
         Some(schema) => schema.url(),
         None => format!("sqlite://{}", folder.path().join("voice.db").display()),
     };
-    let store = Store::open(&url).await.unwrap();
-    store
-        .merge_registry(&settings.feeds, clock.now(), London)
-        .await
-        .unwrap();
-    let fetcher = Fetcher::new(FetchConfig {
-        user_agent: "Example".to_owned(),
-        timeout: settings.fetch.timeout,
-        max_body_bytes: settings.fetch.max_body_bytes,
-        concurrency: 4,
-        per_host: 2,
-        allow: settings.fetch.allow.clone(),
-    });
-    let how = PollerSettings {
-        intervals: Intervals {
-            min: settings.fetch.min_interval,
-            max: settings.fetch.max_interval,
-        },
-        schedule: CronLine::parse(&settings.fetch.schedule, chrono_tz::Tz::UTC).unwrap(),
-        concurrency: 4,
-        per_host: 2,
-    };
-    let site = Arc::new(settings.site.clone());
-    let poller = Poller::new(
-        store.clone(),
-        fetcher.unwrap(),
-        Arc::clone(&clock) as _,
-        site,
-        how,
-    );
+    let Inside { store, poller } = Inside::open(&url, &settings, &clock).await;
     let (_sender, stop) = watch::channel(false);
     let mut network = Network::default();
     let (all, _) = poller.select(Selection::All).await.unwrap();

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 pub(crate) struct Inside {
     pub(crate) store: Store,
-    poller: Poller,
+    pub(crate) poller: Poller,
 }
 
 impl Inside {

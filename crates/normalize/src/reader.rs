@@ -273,7 +273,7 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
 
     /// Ends a field of an entry that was left open when another begins that cannot stand in it.
     fn end_what_cannot_hold(&mut self, next: &Element<'_>, at: usize) {
-        if next.vocabulary != Vocabulary::Feed || !is_one_of(next, &FIELDS) {
+        if next.vocabulary != Vocabulary::Feed || !fields().any(|field| next.is(field)) {
             return;
         }
         let around = self.stack.iter().rposition(|open| open.is_entry);
@@ -309,9 +309,7 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
                 self.pop_to(open);
             }
             // `<titleOne</title>`: a field whose name is broken ends with it.
-            None if self.is_in_unknown_field()
-                && FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field)) =>
-            {
+            None if self.is_in_unknown_field() && fields().any(|field| name.eq_ignore_ascii_case(field)) => {
                 self.tokens.note(Flaw::Mismatched, at);
                 self.pop(false);
             }
@@ -327,7 +325,7 @@ impl<'a, R: Receiver> Reader<'a, '_, R> {
             return false;
         };
         let element = &inner.element;
-        let known = || FIELDS.iter().chain(&ONLY_TEXT).any(|field| element.is(field));
+        let known = || fields().chain(ONLY_TEXT).any(|field| element.is(field));
         around.is_entry && element.vocabulary == Vocabulary::Feed && !known()
     }
 
@@ -380,47 +378,42 @@ const ONLY_TEXT: [&str; 14] = [
     "enclosure",
 ];
 
-/// Fields of an entry, which begin in no other that holds text.
-const FIELDS: [&str; 18] = [
-    "title",
-    "link",
+/// Fields of an entry that begin in no other, not even in one that holds markup.
+const NEVER_WITHIN: [&str; 10] = [
     "guid",
-    "id",
     "pubDate",
     "published",
     "updated",
     "issued",
     "modified",
     "created",
+    "author",
+    "contributor",
+    "enclosure",
+];
+
+/// Its other fields: markup may have elements of their names.
+const WITHIN_MARKUP: [&str; 8] = [
+    "title",
+    "link",
+    "id",
     "description",
     "summary",
     "content",
-    "author",
-    "contributor",
     "category",
     "comments",
-    "enclosure",
 ];
 
-/// Those of them that HTML has no element for.
-const NEVER_HTML: [&str; 10] = [
-    "guid",
-    "pubDate",
-    "published",
-    "updated",
-    "issued",
-    "modified",
-    "created",
-    "author",
-    "contributor",
-    "enclosure",
-];
+/// All fields of an entry.
+fn fields() -> impl Iterator<Item = &'static str> {
+    NEVER_WITHIN.into_iter().chain(WITHIN_MARKUP)
+}
 
-/// Whether one of [`FIELDS`] may stand in an element; `directly` if nothing stands between them.
+/// Whether one of [`fields`] may stand in an element; `directly` if nothing stands between them.
 fn may_hold(element: &Element<'_>, field: &Element<'_>, directly: bool) -> bool {
     let holds_markup = is_one_of(element, &["description", "summary", "author", "contributor"])
         || directly && element.is("content");
-    !(is_one_of(element, &ONLY_TEXT) || holds_markup && is_one_of(field, &NEVER_HTML))
+    !(is_one_of(element, &ONLY_TEXT) || holds_markup && is_one_of(field, &NEVER_WITHIN))
 }
 
 fn is_one_of(element: &Element<'_>, names: &[&str]) -> bool {
