@@ -16,7 +16,13 @@ use crate::{Store, StoreError};
 
 /// Tables that stay behind: each database has its own migrations and counts for itself what comes, and nobody who polls the
 /// one polls the other.
-const STAYS: [&str; 4] = [MIGRATION_TABLE, "leases", "entry_counts", "member_counts"];
+const STAYS: [&str; 5] = [
+    MIGRATION_TABLE,
+    "leases",
+    "entry_counts",
+    "member_counts",
+    "member_newest",
+];
 
 /// How many values are read and written at once: some dozens of entries, some hundreds of small rows.
 const VALUES: usize = 2048;

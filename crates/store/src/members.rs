@@ -10,15 +10,16 @@ use crate::rows::{self, Fields, feed_columns, millis};
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
-/// The index knows when an entry was released, but for undated back catalogue, and so the entry itself is not read.
+/// No entry is read but of a member who has nothing but undated back catalogue: its place is not when it was released.
 macro_rules! member_columns {
     () => {
         "SELECT m.slug, m.name, m.organisation, m.url, m.kind, m.verified_at,
             COALESCE((SELECT c.entries FROM entry_counts c
                       WHERE c.kind = 'member' AND c.label = CAST(m.id AS TEXT) AND c.month = 0), 0) AS entries,
-            (SELECT CASE WHEN e.river_at > -62000000000000 THEN e.river_at ELSE e.released_at END
-             FROM entries e WHERE e.member_id = m.id AND e.shown = TRUE
-             ORDER BY e.river_at DESC, e.id DESC LIMIT 1) AS newest_at
+            (SELECT CASE WHEN n.river_at > -62000000000000 THEN n.river_at
+                ELSE (SELECT e.released_at FROM entries e WHERE e.member_id = m.id AND e.shown = TRUE
+                      ORDER BY e.river_at DESC, e.id DESC LIMIT 1) END
+             FROM member_newest n WHERE n.member_id = m.id) AS newest_at
          FROM members m WHERE EXISTS (SELECT 1 FROM feeds f WHERE f.member_id = m.id
             AND f.status NOT IN ('pending', 'rejected') AND f.withdrawn_at IS NULL)"
     };
@@ -144,11 +145,17 @@ mod tests {
             ],
         )
         .await;
+        record(
+            &store,
+            &ben,
+            vec![Sample::new("undated").at(minutes(-3)).undated().entry()],
+        )
+        .await;
         let members = store.members().await.unwrap();
         let names: Vec<&str> = members.iter().map(|detail| detail.member.name.as_str()).collect();
         assert_eq!(names, ["Ada", "ben"]);
         assert_eq!((members[0].entries, members[0].newest), (2, Some(minutes(-1))));
-        assert_eq!((members[1].entries, members[1].newest), (0, None));
+        assert_eq!((members[1].entries, members[1].newest), (1, Some(minutes(-3))));
         let slugs: Vec<&str> = members[0].feeds.iter().map(|feed| feed.slug.as_str()).collect();
         assert_eq!(slugs, ["ada", "ada-2"]);
         assert_eq!(members[1].feeds[0].id, ben.id);
@@ -162,7 +169,10 @@ mod tests {
         assert!(store.members_with_topic("skills").await.unwrap().is_empty());
 
         let before = store.last_published_before(minutes(-1)).await.unwrap();
-        assert_eq!(before, [("ada".to_owned(), minutes(-9))]);
+        assert_eq!(
+            before,
+            [("ben".to_owned(), minutes(-3)), ("ada".to_owned(), minutes(-9))]
+        );
         assert_eq!(store.last_published_before(minutes(-9)).await.unwrap(), []);
     }
 
@@ -191,6 +201,7 @@ mod tests {
         record(&store, &ada, vec![on("one").entry(), on("two").entry()]).await;
         let counts = async || {
             let entries = store.member("ada").await.unwrap().unwrap().entries;
+            assert_eq!(store.members().await.unwrap()[0].newest.is_some(), entries > 0);
             let of = |counts: Vec<crate::LabelCount>| counts.iter().map(|count| count.entries).sum::<u32>();
             let topics = of(store.topic_counts().await.unwrap());
             testing::recounted(&store).await;

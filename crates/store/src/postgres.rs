@@ -96,9 +96,9 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0014_feed_problems.sql"),
     ),
     (
-        15,
+        17,
         "member counts",
-        include_str!("../../../migrations/postgres/0015_member_counts.sql"),
+        include_str!("../../../migrations/postgres/0017_member_counts.sql"),
     ),
 ];
 
@@ -116,12 +116,13 @@ pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
-const REWRITE_TABLES: [&str; 23] = [
+const REWRITE_TABLES: [&str; 24] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
     "VACUUM (FULL) entry_counts",
     "VACUUM (FULL) member_counts",
+    "VACUUM (FULL) member_newest",
     "VACUUM (FULL) entry_links",
     "VACUUM (FULL) topic_disputes",
     "VACUUM (FULL) reports",

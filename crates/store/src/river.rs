@@ -369,8 +369,12 @@ impl<'q> Conditions<'q> {
         }
         beyond.push(sql, river_at, id);
         let order = direction.order();
-        sql.push(format_args!(" ORDER BY {river_at} {order}, {id} {order} LIMIT "))
-            .push_bind(limit as i64);
+        // The sum keeps PostgreSQL from walking the river until it has met enough of those that have the words.
+        let sum = if self.few { " + 0" } else { "" };
+        sql.push(format_args!(
+            " ORDER BY {river_at}{sum} {order}, {id} {order} LIMIT "
+        ))
+        .push_bind(limit as i64);
     }
 
     /// Whether the query asks for several hashtags, or for a pattern.

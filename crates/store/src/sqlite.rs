@@ -101,9 +101,9 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0014_feed_problems.sql"),
     ),
     (
-        15,
+        17,
         "member counts",
-        include_str!("../../../migrations/sqlite/0015_member_counts.sql"),
+        include_str!("../../../migrations/sqlite/0017_member_counts.sql"),
     ),
 ];
 

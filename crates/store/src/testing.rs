@@ -253,6 +253,15 @@ pub(crate) async fn recounted(store: &Store) -> Vec<(String, String, i64)> {
             UNION ALL SELECT l.kind, l.label, e.member_id FROM entry_labels l JOIN entries e ON e.id = l.entry_id
                 WHERE l.kind = 'topic') c
         JOIN members m ON m.id = c.member_id GROUP BY c.kind, c.label, m.slug ORDER BY c.kind, c.label, m.slug";
+    const OTHERWISE: &str = "SELECT COUNT(*) FROM members m
+        LEFT JOIN (SELECT e.member_id, MAX(e.river_at) AS river_at FROM entries e WHERE e.shown = TRUE GROUP BY e.member_id) e
+            ON e.member_id = m.id
+        LEFT JOIN member_newest n ON n.member_id = m.id WHERE COALESCE(e.river_at, 0) <> COALESCE(n.river_at, 0)";
+    let otherwise: i64 = Sql::new(OTHERWISE)
+        .fetch_value("member_newest", store.readers())
+        .await
+        .unwrap();
+    assert_eq!(otherwise, 0, "newest entries");
     let mut read = Vec::new();
     for sql in [KEPT, COUNTED] {
         let rows = Sql::new(sql).fetch_all(store.readers()).await.unwrap();

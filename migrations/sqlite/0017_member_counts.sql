@@ -63,3 +63,31 @@ END;
 
 CREATE INDEX entries_left_of_member ON entries (member_id, changed_at, id)
     WHERE shown = FALSE AND arrival IS NOT NULL;
+
+-- Where the newest entry of each member stands that readers see.
+CREATE TABLE member_newest (
+    member_id INTEGER PRIMARY KEY,
+    river_at  INTEGER NOT NULL
+) STRICT;
+INSERT INTO member_newest (member_id, river_at)
+SELECT member_id, MAX(river_at) FROM entries WHERE shown = TRUE GROUP BY member_id;
+
+CREATE TRIGGER member_newest_shown AFTER INSERT ON entries WHEN new.shown BEGIN
+    INSERT INTO member_newest (member_id, river_at) VALUES (new.member_id, new.river_at)
+    ON CONFLICT (member_id) DO UPDATE SET river_at = MAX(river_at, excluded.river_at);
+END;
+CREATE TRIGGER member_newest_otherwise AFTER UPDATE OF shown, member_id ON entries
+WHEN old.shown <> new.shown OR old.member_id <> new.member_id BEGIN
+    DELETE FROM member_newest WHERE member_id = old.member_id;
+    INSERT INTO member_newest (member_id, river_at)
+    SELECT e.member_id, e.river_at FROM entries e WHERE e.member_id = old.member_id AND e.shown = TRUE
+    ORDER BY e.river_at DESC LIMIT 1;
+    INSERT INTO member_newest (member_id, river_at) SELECT new.member_id, new.river_at WHERE new.shown
+    ON CONFLICT (member_id) DO UPDATE SET river_at = MAX(river_at, excluded.river_at);
+END;
+CREATE TRIGGER member_newest_not_shown AFTER DELETE ON entries WHEN old.shown BEGIN
+    DELETE FROM member_newest WHERE member_id = old.member_id;
+    INSERT INTO member_newest (member_id, river_at)
+    SELECT e.member_id, e.river_at FROM entries e WHERE e.member_id = old.member_id AND e.shown = TRUE
+    ORDER BY e.river_at DESC LIMIT 1;
+END;

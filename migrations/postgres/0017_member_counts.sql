@@ -83,3 +83,37 @@ FOR EACH ROW EXECUTE FUNCTION member_counts_label_left();
 
 CREATE INDEX entries_left_of_member ON entries (member_id, changed_at, id)
     WHERE shown = FALSE AND arrival IS NOT NULL;
+
+-- Where the newest entry of each member stands that readers see.
+CREATE TABLE member_newest (
+    member_id BIGINT PRIMARY KEY,
+    river_at  BIGINT NOT NULL
+);
+INSERT INTO member_newest (member_id, river_at)
+SELECT member_id, MAX(river_at) FROM entries WHERE shown = TRUE GROUP BY member_id;
+
+CREATE FUNCTION member_newest_add() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO member_newest (member_id, river_at)
+    SELECT member_id, MAX(river_at) FROM added WHERE shown GROUP BY member_id
+    ON CONFLICT (member_id) DO UPDATE SET river_at = GREATEST(member_newest.river_at, EXCLUDED.river_at);
+    RETURN NULL;
+END $$;
+CREATE FUNCTION member_newest_entry_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM member_newest WHERE member_id = OLD.member_id;
+    INSERT INTO member_newest (member_id, river_at)
+    SELECT e.member_id, e.river_at FROM entries e WHERE e.member_id = OLD.member_id AND e.shown = TRUE
+    ORDER BY e.river_at DESC LIMIT 1;
+    IF TG_OP = 'UPDATE' AND NEW.shown THEN
+        INSERT INTO member_newest (member_id, river_at) VALUES (NEW.member_id, NEW.river_at)
+        ON CONFLICT (member_id) DO UPDATE SET river_at = GREATEST(member_newest.river_at, EXCLUDED.river_at);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER member_newest_shown AFTER INSERT ON entries REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION member_newest_add();
+CREATE TRIGGER member_newest_otherwise AFTER UPDATE OF shown, member_id ON entries FOR EACH ROW
+WHEN (OLD.shown <> NEW.shown OR OLD.member_id <> NEW.member_id) EXECUTE FUNCTION member_newest_entry_changed();
+CREATE TRIGGER member_newest_not_shown AFTER DELETE ON entries FOR EACH ROW WHEN (OLD.shown)
+EXECUTE FUNCTION member_newest_entry_changed();
