@@ -96,6 +96,16 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0014_feed_problems.sql"),
     ),
     (
+        15,
+        "enclosures",
+        include_str!("../../../migrations/postgres/0015_enclosures.sql"),
+    ),
+    (
+        16,
+        "training",
+        include_str!("../../../migrations/postgres/0016_training.sql"),
+    ),
+    (
         17,
         "member counts",
         include_str!("../../../migrations/postgres/0017_member_counts.sql"),
@@ -116,7 +126,7 @@ pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
-const REWRITE_TABLES: [&str; 24] = [
+const REWRITE_TABLES: [&str; 25] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
@@ -124,6 +134,7 @@ const REWRITE_TABLES: [&str; 24] = [
     "VACUUM (FULL) member_counts",
     "VACUUM (FULL) member_newest",
     "VACUUM (FULL) entry_links",
+    "VACUUM (FULL) entry_enclosures",
     "VACUUM (FULL) topic_disputes",
     "VACUUM (FULL) reports",
     "VACUUM (FULL) issue_members",

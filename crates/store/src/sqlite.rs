@@ -101,6 +101,16 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0014_feed_problems.sql"),
     ),
     (
+        15,
+        "enclosures",
+        include_str!("../../../migrations/sqlite/0015_enclosures.sql"),
+    ),
+    (
+        16,
+        "training",
+        include_str!("../../../migrations/sqlite/0016_training.sql"),
+    ),
+    (
         17,
         "member counts",
         include_str!("../../../migrations/sqlite/0017_member_counts.sql"),
