@@ -106,9 +106,9 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0016_training.sql"),
     ),
     (
-        17,
+        18,
         "member counts",
-        include_str!("../../../migrations/postgres/0017_member_counts.sql"),
+        include_str!("../../../migrations/postgres/0018_member_counts.sql"),
     ),
 ];
 
