@@ -14,16 +14,33 @@ use crate::db::Transaction;
 use crate::entries::touch_members;
 use crate::merge::{Origin, Registered, StoredFeed, StoredMember, merged};
 use crate::record::MergeReport;
-use crate::rows::{Fields, millis};
+use crate::rows::{Fields, millis, packed};
 use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
-const MEMBERS: &str = "SELECT id, slug, name, organisation, url, kind FROM members ORDER BY id";
-const FEEDS: &str =
-    "SELECT id, member_id, slug, url, address, site, content, include, licence, joined, status, in_file,
-        decided_by IS NOT NULL, owner_by_hand
-    FROM feeds ORDER BY id";
+macro_rules! columns_of_a_member {
+    () => {
+        "id, slug, name, organisation, url, kind"
+    };
+}
+const MEMBERS: &str = concat!(
+    "SELECT ",
+    packed!(columns_of_a_member!()),
+    " FROM members ORDER BY id"
+);
+macro_rules! columns_of_a_feed {
+    () => {
+        "id, member_id, slug, url, address, site, content, include, licence, joined, status, \
+         in_file, decided_by IS NOT NULL, \
+         owner_by_hand"
+    };
+}
+const FEEDS: &str = concat!(
+    "SELECT ",
+    packed!(columns_of_a_feed!()),
+    " FROM feeds ORDER BY id"
+);
 
 const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
 const FORMER_SLUGS: &str = "SELECT slug, member_id FROM member_aliases ORDER BY slug";
@@ -192,7 +209,8 @@ impl Registered {
         let mut registered = Self::default();
         let (mut places, mut feeds) = (HashMap::new(), HashMap::new());
         for row in Sql::new(MEMBERS).fetch_all(on).await? {
-            let mut fields = Fields::of("members", &row);
+            let packed = Fields::of("members", &row).packed(columns_of_a_member!())?;
+            let mut fields = Fields::unpacked("members", &packed);
             let id = fields.take()?;
             places.insert(id, registered.members.len());
             registered.members.push(StoredMember {
@@ -211,7 +229,8 @@ impl Registered {
             registered.former_slugs.push((slug, member));
         }
         for row in &feed_rows {
-            let mut fields = Fields::of("feeds", row);
+            let packed = Fields::of("feeds", row).packed(columns_of_a_feed!())?;
+            let mut fields = Fields::unpacked("feeds", &packed);
             let id = fields.take()?;
             feeds.insert(id, registered.feeds.len());
             registered.feeds.push(StoredFeed {
@@ -226,9 +245,9 @@ impl Registered {
                 licence: fields.take()?,
                 joined: fields.read(|day: &str| day.parse().ok())?,
                 status: fields.read(FeedStatus::parse)?,
-                in_file: fields.take()?,
-                decided: fields.take()?,
-                owner_by_hand: fields.take()?,
+                in_file: fields.truth()?,
+                decided: fields.truth()?,
+                owner_by_hand: fields.truth()?,
             });
         }
         for row in &alias_rows {

@@ -287,7 +287,21 @@ impl<'a> Sql<'a> {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        Ok(sqlx::query_with(AssertSqlSafe(numbered(self.text)), arguments))
+        Ok(sqlx::query_with(
+            AssertSqlSafe(for_postgres(self.text)),
+            arguments,
+        ))
+    }
+}
+
+/// The text as PostgreSQL takes it.
+fn for_postgres(text: Cow<'static, str>) -> Cow<'static, str> {
+    let text = numbered(text);
+    if text.contains("json_array(") {
+        // The name that both know came with PostgreSQL 16.
+        Cow::Owned(text.replace("json_array(", "json_build_array("))
+    } else {
+        text
     }
 }
 
