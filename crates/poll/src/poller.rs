@@ -509,6 +509,12 @@ impl PollInHand {
         state.title = read.title;
         state.site_url = read.site_url;
         state.body_hash = Some(hash);
+        if let Some(problems) = &read.problems {
+            state.incomplete = problems
+                .iter()
+                .find(|problem| problem.loses_posts())
+                .map(|problem| format!("{} {}", problem.message, problem.fix));
+        }
         if let Some(written) = read.written {
             state.written = Some((written.since, written.posts));
         }

@@ -95,6 +95,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "feed problems",
         include_str!("../../../migrations/postgres/0014_feed_problems.sql"),
     ),
+    (
+        15,
+        "incomplete",
+        include_str!("../../../migrations/postgres/0015_incomplete.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.

@@ -98,6 +98,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "feed problems",
         include_str!("../../../migrations/sqlite/0014_feed_problems.sql"),
     ),
+    (
+        15,
+        "incomplete",
+        include_str!("../../../migrations/sqlite/0015_incomplete.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.
