@@ -643,7 +643,7 @@ mod tests {
     async fn feeds_are_found_by_their_numbers() {
         let store = testing::sqlite().await;
         let mut sql = Sql::new(STATES);
-        let ones = "1,".repeat(31);
+        let ones = "1,".repeat(32);
         sql.push(format!("VALUES ({ones}1), ({ones}2)"))
             .push(UPDATE_FEEDS);
         let states = plan(&store, sql.into_text()).await;
