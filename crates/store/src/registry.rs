@@ -14,7 +14,7 @@ use crate::db::Transaction;
 use crate::entries::touch_members;
 use crate::merge::{Origin, Registered, StoredFeed, StoredMember, merged};
 use crate::record::MergeReport;
-use crate::rows::{Fields, millis, packed};
+use crate::rows::{Fields, all_packed, millis};
 use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
@@ -26,8 +26,8 @@ macro_rules! columns_of_a_member {
 }
 const MEMBERS: &str = concat!(
     "SELECT ",
-    packed!(columns_of_a_member!()),
-    " FROM members ORDER BY id"
+    all_packed!(columns_of_a_member!(), "id"),
+    " FROM members"
 );
 macro_rules! columns_of_a_feed {
     () => {
@@ -36,11 +36,7 @@ macro_rules! columns_of_a_feed {
          owner_by_hand"
     };
 }
-const FEEDS: &str = concat!(
-    "SELECT ",
-    packed!(columns_of_a_feed!()),
-    " FROM feeds ORDER BY id"
-);
+const FEEDS: &str = concat!("SELECT ", all_packed!(columns_of_a_feed!(), "id"), " FROM feeds");
 
 const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
 const FORMER_SLUGS: &str = "SELECT slug, member_id FROM member_aliases ORDER BY slug";
@@ -205,11 +201,16 @@ impl Registered {
         // What names others first: without a lock another process may add some in between, and then those are there.
         let alias_rows = Sql::new(ALIASES).fetch_all(on.again()).await?;
         let former_rows = Sql::new(FORMER_SLUGS).fetch_all(on.again()).await?;
-        let feed_rows = Sql::new(FEEDS).fetch_all(on.again()).await?;
+        let feed_rows = Sql::new(FEEDS)
+            .fetch_packed("feeds", columns_of_a_feed!(), on.again())
+            .await?;
+        let member_rows = Sql::new(MEMBERS)
+            .fetch_packed("members", columns_of_a_member!(), on)
+            .await?;
         let mut registered = Self::default();
         let (mut places, mut feeds) = (HashMap::new(), HashMap::new());
-        for row in Sql::new(MEMBERS).fetch_all(on).await? {
-            let packed = Fields::of("members", &row).packed(columns_of_a_member!())?;
+        for packed in member_rows.iter() {
+            let packed = packed?;
             let mut fields = Fields::unpacked("members", &packed);
             let id = fields.take()?;
             places.insert(id, registered.members.len());
@@ -228,8 +229,8 @@ impl Registered {
             let member = fields.read(|id: i64| places.get(&id).copied())?;
             registered.former_slugs.push((slug, member));
         }
-        for row in &feed_rows {
-            let packed = Fields::of("feeds", row).packed(columns_of_a_feed!())?;
+        for packed in feed_rows.iter() {
+            let packed = packed?;
             let mut fields = Fields::unpacked("feeds", &packed);
             let id = fields.take()?;
             feeds.insert(id, registered.feeds.len());

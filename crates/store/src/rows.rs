@@ -52,6 +52,47 @@ macro_rules! packed {
 }
 pub(crate) use packed;
 
+/// All rows as one text, each [`packed`]: a driver takes longer over a row, too.
+macro_rules! all_packed {
+    ($columns:expr, $order:literal) => {
+        concat!(
+            "string_agg(",
+            $crate::rows::packed!($columns),
+            ", '' ORDER BY ",
+            $order,
+            ")"
+        )
+    };
+}
+pub(crate) use all_packed;
+
+/// What [`all_packed`] gives.
+pub(crate) struct PackedRows {
+    pub(crate) table: &'static str,
+    /// Arrays, one after the other.
+    pub(crate) text: String,
+    pub(crate) names: &'static str,
+}
+
+impl PackedRows {
+    /// The rows, each unpacked when it is asked for.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Packed, StoreError>> {
+        serde_json::Deserializer::from_str(&self.text)
+            .into_iter()
+            .enumerate()
+            .map(|(index, values)| {
+                let names = self.names;
+                let values = values.map_err(|error| StoreError::Unreadable {
+                    table: self.table.to_owned(),
+                    column: "every column".to_owned(),
+                    row: format!("number {index}"),
+                    message: error.to_string(),
+                })?;
+                Ok(Packed { values, names })
+            })
+    }
+}
+
 /// What [`packed`] columns hold.
 pub(crate) struct Packed {
     values: Vec<Value>,
@@ -424,10 +465,15 @@ pub(crate) fn feed(row: &Row) -> Result<Feed, StoreError> {
 /// Decodes [`feed_columns`], and gives the columns that follow.
 pub(crate) fn feed_and_more(row: &Row) -> Result<(Feed, Fields<'_>), StoreError> {
     let mut more = Fields::of("feeds", row);
-    let packed = more.packed(columns_of_a_feed!())?;
-    let mut fields = Fields::unpacked("feeds", &packed);
+    let feed = unpacked_feed(&more.packed(columns_of_a_feed!())?)?;
+    Ok((feed, more))
+}
+
+/// Decodes [`columns_of_a_feed`].
+pub(crate) fn unpacked_feed(packed: &Packed) -> Result<Feed, StoreError> {
+    let mut fields = Fields::unpacked("feeds", packed);
     let parse_url = |text: &str| Url::parse(text).ok();
-    let feed = Feed {
+    Ok(Feed {
         id: fields.take()?,
         slug: fields.take()?,
         url: fields.read(parse_url)?,
@@ -475,8 +521,7 @@ pub(crate) fn feed_and_more(row: &Row) -> Result<(Feed, Fields<'_>), StoreError>
         entries: fields.number()?,
         version: fields.take()?,
         member: fields.member()?,
-    };
-    Ok((feed, more))
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Sqlite};
 
 use crate::StoreError;
 use crate::db::{Pool, Transaction};
-use crate::rows::{Fields, Stored};
+use crate::rows::{Fields, PackedRows, Stored};
 
 /// A value of a statement.
 #[derive(Debug, Clone)]
@@ -249,6 +249,21 @@ impl<'a> Sql<'a> {
         T: for<'r> Stored<'r>,
     {
         Fields::of(table, &self.fetch_one(on).await?).take()
+    }
+
+    /// All rows of `table`, as `all_packed!` gives them: the columns of these names.
+    pub(crate) async fn fetch_packed<'c>(
+        self,
+        table: &'static str,
+        names: &'static str,
+        on: impl Into<On<'c>>,
+    ) -> Result<PackedRows, StoreError> {
+        let text: Option<String> = self.fetch_value(table, on).await?;
+        Ok(PackedRows {
+            table,
+            text: text.unwrap_or_default(),
+            names,
+        })
     }
 
     /// Runs it and tells how many rows it changed.
