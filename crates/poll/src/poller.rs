@@ -184,17 +184,16 @@ impl Poller {
                         poll.record.hub = hub_news(&poll.feed, named);
                     }
                     poll.unchanged(validators, max_age);
-                    self.look_for_deleted(&poll.feed, &mut poll.record).await;
+                    Box::pin(self.look_for_deleted(&poll.feed, &mut poll.record)).await;
                 } else {
-                    match self
-                        .read(&poll.feed, body, &fetch.final_url, now, withdrawals)
-                        .await
-                    {
+                    // What most polls do not come to lies on the heap: a poll is moved about before it begins.
+                    let read = self.read(&poll.feed, body, &fetch.final_url, now, withdrawals);
+                    match Box::pin(read).await {
                         Ok(read) => {
                             let some_missing = read.some_missing;
                             poll.read(read, hash, validators, max_age);
                             if some_missing {
-                                self.look_for_deleted(&poll.feed, &mut poll.record).await;
+                                Box::pin(self.look_for_deleted(&poll.feed, &mut poll.record)).await;
                             }
                         }
                         Err(unread) => poll.unread(unread),
