@@ -97,8 +97,18 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
     ),
     (
         15,
+        "enclosures",
+        include_str!("../../../migrations/postgres/0015_enclosures.sql"),
+    ),
+    (
+        16,
+        "training",
+        include_str!("../../../migrations/postgres/0016_training.sql"),
+    ),
+    (
+        17,
         "incomplete",
-        include_str!("../../../migrations/postgres/0015_incomplete.sql"),
+        include_str!("../../../migrations/postgres/0017_incomplete.sql"),
     ),
 ];
 
@@ -116,12 +126,13 @@ pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
-const REWRITE_TABLES: [&str; 22] = [
+const REWRITE_TABLES: [&str; 23] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
     "VACUUM (FULL) entry_counts",
     "VACUUM (FULL) entry_links",
+    "VACUUM (FULL) entry_enclosures",
     "VACUUM (FULL) topic_disputes",
     "VACUUM (FULL) reports",
     "VACUUM (FULL) issue_members",

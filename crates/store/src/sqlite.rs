@@ -100,8 +100,18 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
     ),
     (
         15,
+        "enclosures",
+        include_str!("../../../migrations/sqlite/0015_enclosures.sql"),
+    ),
+    (
+        16,
+        "training",
+        include_str!("../../../migrations/sqlite/0016_training.sql"),
+    ),
+    (
+        17,
         "incomplete",
-        include_str!("../../../migrations/sqlite/0015_incomplete.sql"),
+        include_str!("../../../migrations/sqlite/0017_incomplete.sql"),
     ),
 ];
 
