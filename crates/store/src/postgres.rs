@@ -106,6 +106,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/postgres/0016_training.sql"),
     ),
     (
+        17,
+        "incomplete",
+        include_str!("../../../migrations/postgres/0017_incomplete.sql"),
+    ),
+    (
         18,
         "member counts",
         include_str!("../../../migrations/postgres/0018_member_counts.sql"),

@@ -111,6 +111,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         include_str!("../../../migrations/sqlite/0016_training.sql"),
     ),
     (
+        17,
+        "incomplete",
+        include_str!("../../../migrations/sqlite/0017_incomplete.sql"),
+    ),
+    (
         18,
         "member counts",
         include_str!("../../../migrations/sqlite/0018_member_counts.sql"),
