@@ -29,6 +29,7 @@ mod editions;
 mod edits;
 mod entries;
 mod error;
+mod evidence;
 mod feed_problems;
 mod feeds;
 mod hosts;
