@@ -41,7 +41,8 @@ fn voice() -> (Blogosphere, Voice, Server) {
     let item = |title: &str, path: &str, html: &str| {
         format!(
             "<item><title>{title}</title><link>http://{host}{path}</link><pubDate>Mon, 02 Feb 2015 09:00:00 GMT</pubDate>\
-             <category>democracy</category><description><![CDATA[{html}]]></description></item>"
+             <category>democracy</category><description><![CDATA[{html}]]></description>\
+             <enclosure url=\"http://{host}/files/{UNBREAKABLE}.mp3\" length=\"24986239\" type=\"audio/mpeg\"/></item>"
         )
     };
     let untitled = item(

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Entry, Member, Site};
+use model::{Enclosure, Entry, Member, Site};
 
 /// `url`, if a browser opens it as a page: feeds and digests link to nothing else.
 pub(crate) fn web_address(url: &str) -> Option<&str> {
@@ -13,6 +13,20 @@ pub(crate) fn web_address(url: &str) -> Option<&str> {
                 .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         })
         .then_some(url)
+}
+
+/// The files attached to the entry that a reader can fetch.
+pub(crate) fn enclosures(entry: &Entry) -> impl Iterator<Item = &Enclosure> {
+    let can_be_fetched = |enclosure: &&Enclosure| web_address(&enclosure.url).is_some();
+    entry.enclosures.iter().filter(can_be_fetched)
+}
+
+/// What a file is, for formats that must say so: a file of an unknown type is just bytes (RFC 9110 section 8.3).
+pub(crate) fn media_type(enclosure: &Enclosure) -> &str {
+    enclosure
+        .media_type
+        .as_deref()
+        .unwrap_or("application/octet-stream")
 }
 
 /// The entry's own page here.

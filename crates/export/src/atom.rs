@@ -3,7 +3,7 @@
 
 use model::{Entry, Site};
 
-use crate::address::{blog, original};
+use crate::address::{blog, enclosures, original};
 use crate::feed_info::FeedInfo;
 use crate::instant::rfc3339;
 use crate::licence::licence_url;
@@ -115,6 +115,13 @@ fn write_entry(xml: &mut Xml, site: &Site, entry: &Entry) {
             ("href", &original(site, entry)),
         ],
     );
+    for enclosure in enclosures(entry) {
+        let length = enclosure.size_bytes.map(|size| size.to_string());
+        let mut attributes = vec![("rel", "enclosure"), ("href", enclosure.url.as_str())];
+        attributes.extend(enclosure.media_type.as_deref().map(|kind| ("type", kind)));
+        attributes.extend(length.as_deref().map(|length| ("length", length)));
+        xml.empty("link", &attributes);
+    }
     xml.text("published", &[], &rfc3339(entry.published));
     xml.text("updated", &[], &rfc3339(entry.updated));
     xml.open("author", &[]);
@@ -172,8 +179,8 @@ fn write_entry(xml: &mut Xml, site: &Site, entry: &Entry) {
 mod tests {
     use super::{AtomWriter, atom};
     use crate::feed_info::ArchiveLinks;
-    use crate::sample::{HOSTILE, entry, hostile, info, site};
-    use crate::xml::strict::read;
+    use crate::sample::{HOSTILE, enclosures, entry, hostile, info, site};
+    use crate::xml::strict::{Element, read};
 
     #[test]
     fn pieces_make_the_same_document() {
@@ -231,6 +238,38 @@ mod tests {
         assert_eq!(source.child("title").text, "An example blog");
         assert_eq!(source.link("link", "self"), Some("https://blog.example/feed"));
         assert_eq!(source.link("link", "alternate"), Some("https://blog.example/"));
+    }
+
+    #[test]
+    fn what_is_attached_is_linked_with_what_is_known_of_it() {
+        let site = site();
+        let mut episode = entry("aaaaaaaa");
+        episode.enclosures = enclosures();
+        let feed = read(&atom(&info(&site), &[episode, hostile()]));
+        let attached = |entry: &Element| -> Vec<Vec<String>> {
+            let links = entry
+                .all("link")
+                .filter(|link| link.attribute("rel") == "enclosure");
+            links
+                .map(|link| {
+                    let values = link.attributes.iter().skip(1);
+                    values.map(|(_, value)| value.clone()).collect()
+                })
+                .collect()
+        };
+        let entries: Vec<_> = feed.all("entry").collect();
+        assert_eq!(
+            attached(entries[0]),
+            [
+                vec![
+                    "https://blog.example/files/episode.mp3?a=1&b=2",
+                    "audio/mpeg",
+                    "24986239"
+                ],
+                vec!["https://blog.example/files/notes?a=1&b=2"]
+            ]
+        );
+        assert!(attached(entries[1]).is_empty());
     }
 
     #[test]

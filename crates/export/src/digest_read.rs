@@ -170,6 +170,7 @@ fn entry(read: WeekEntry) -> DigestEntry {
             arrived: read.released,
             changed: read.updated,
             feed_url: String::new(),
+            enclosures: Vec::new(),
             language: read.language,
             words: read.words,
             topics: read.topics,

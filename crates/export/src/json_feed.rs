@@ -3,7 +3,7 @@
 use model::{Entry, Member, SafeHtml, Site, TopicMatch};
 use serde::Serialize;
 
-use crate::address::{blog, original};
+use crate::address::{blog, enclosures, media_type, original};
 use crate::feed_info::{FeedInfo, NOTE};
 use crate::instant::rfc3339;
 use crate::json::json;
@@ -79,6 +79,8 @@ struct Item<'a> {
     tags: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
     #[serde(rename = "_voice")]
     voice: Voice<'a>,
 }
@@ -87,6 +89,14 @@ struct Item<'a> {
 struct Author<'a> {
     name: &'a str,
     url: String,
+}
+
+#[derive(Serialize)]
+struct Attachment<'a> {
+    url: &'a str,
+    mime_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_in_bytes: Option<u64>,
 }
 
 /// Our extension: as the entry of the JSON export has them.
@@ -120,6 +130,13 @@ fn item<'a>(site: &'a Site, entry: &'a Entry) -> Item<'a> {
         }],
         tags: tags(site, entry),
         language: entry.language.as_deref(),
+        attachments: enclosures(entry)
+            .map(|enclosure| Attachment {
+                url: &enclosure.url,
+                mime_type: media_type(enclosure),
+                size_in_bytes: enclosure.size_bytes,
+            })
+            .collect(),
         voice: Voice {
             about: site.absolute("/schemas/entries-1.json"),
             member: &entry.member,
@@ -155,7 +172,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::json_feed;
-    use crate::sample::{HOSTILE, entry, hostile, info, site};
+    use crate::sample::{HOSTILE, enclosures, entry, hostile, info, site};
 
     #[test]
     fn every_promised_part_reads_back() {
@@ -182,6 +199,32 @@ mod tests {
         assert_eq!(item["_voice"]["member"]["slug"], "an-example-blog");
         assert_eq!(item["_voice"]["topics"][0]["slug"], "democracy");
         assert_eq!(item["date_modified"], "2015-02-04T10:00:00Z");
+    }
+
+    #[test]
+    fn what_is_attached_has_a_type_and_a_size_that_is_known() {
+        let site = site();
+        let mut episode = entry("aaaaaaaa");
+        episode.enclosures = enclosures();
+        let entries = [episode, entry("bbbbbbbb"), hostile()];
+        let feed: Value = serde_json::from_str(&json_feed(&info(&site), &entries)).unwrap();
+        assert_eq!(
+            feed["items"][0]["attachments"],
+            json!([
+                {
+                    "url": "https://blog.example/files/episode.mp3?a=1&b=2",
+                    "mime_type": "audio/mpeg",
+                    "size_in_bytes": 24_986_239
+                },
+                {
+                    "url": "https://blog.example/files/notes?a=1&b=2",
+                    "mime_type": "application/octet-stream"
+                }
+            ])
+        );
+        for item in [1, 2] {
+            assert!(feed["items"][item].get("attachments").is_none());
+        }
     }
 
     #[test]

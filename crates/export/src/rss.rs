@@ -5,7 +5,7 @@
 
 use model::{Entry, Site};
 
-use crate::address::original;
+use crate::address::{enclosures, media_type, original};
 use crate::feed_info::FeedInfo;
 use crate::instant::rfc822;
 use crate::licence::licence_url;
@@ -75,6 +75,18 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
     xml.text("guid", &[("isPermaLink", "false")], &entry.id);
     xml.text("pubDate", &[], &rfc822(entry.published));
     xml.text("dc:creator", &[], &entry.author);
+    // Readers know one of them only (RSS Best Practices Profile, "enclosure"), and a length of 0 for one that is not known.
+    if let Some(enclosure) = enclosures(entry).next() {
+        let length = enclosure.size_bytes.unwrap_or(0).to_string();
+        xml.empty(
+            "enclosure",
+            &[
+                ("url", &enclosure.url),
+                ("length", &length),
+                ("type", media_type(enclosure)),
+            ],
+        );
+    }
     for topic in &entry.topics {
         xml.text("category", &[("domain", &site.absolute("/topics/"))], &topic.slug);
     }
@@ -101,7 +113,7 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
 #[cfg(test)]
 mod tests {
     use super::rss;
-    use crate::sample::{HOSTILE, entry, hostile, info, site};
+    use crate::sample::{HOSTILE, enclosures, entry, hostile, info, site};
     use crate::xml::strict::read;
 
     #[test]
@@ -149,6 +161,37 @@ mod tests {
         let item = document.child("channel").child("item");
         assert_eq!(item.all("title").count(), 0);
         assert_eq!(item.all("content:encoded").count(), 0);
+    }
+
+    #[test]
+    fn one_file_is_attached_with_all_that_the_format_wants() {
+        let site = site();
+        let mut episode = entry("aaaaaaaa");
+        episode.enclosures = enclosures();
+        let mut unknown = entry("bbbbbbbb");
+        unknown.enclosures = enclosures().split_off(1);
+        let document = read(&rss(&info(&site), &[episode, unknown, hostile()]));
+        let attached: Vec<_> = document
+            .child("channel")
+            .all("item")
+            .flat_map(|item| item.all("enclosure"))
+            .map(|enclosure| ["url", "length", "type"].map(|name| enclosure.attribute(name).to_owned()))
+            .collect();
+        assert_eq!(
+            attached,
+            [
+                [
+                    "https://blog.example/files/episode.mp3?a=1&b=2",
+                    "24986239",
+                    "audio/mpeg"
+                ],
+                [
+                    "https://blog.example/files/notes?a=1&b=2",
+                    "0",
+                    "application/octet-stream"
+                ]
+            ]
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use model::{
-    Entry, Evidence, EvidencePlace, Image, Member, MemberKind, Pictures, SafeHtml, Site, Topic, TopicMatch,
-    TopicRules, TopicSource,
+    Enclosure, Entry, Evidence, EvidencePlace, Image, Member, MemberKind, Pictures, SafeHtml, Site, Topic,
+    TopicMatch, TopicRules, TopicSource,
 };
 
 use crate::feed_info::FeedInfo;
@@ -110,9 +110,27 @@ pub(crate) fn entry(key: &str) -> Entry {
         hashtags: vec!["localgovdigital".to_owned()],
         categories: vec!["Council meetings".to_owned()],
         image: None,
+        enclosures: Vec::new(),
         licence: None,
         changed: at("2015-02-04T10:00:00Z"),
     }
+}
+
+/// An episode of which all is known, and a file of which nothing is.
+pub(crate) fn enclosures() -> Vec<Enclosure> {
+    let url = |name: &str| format!("https://blog.example/files/{name}?a=1&b=2");
+    vec![
+        Enclosure {
+            url: url("episode.mp3"),
+            media_type: Some("audio/mpeg".to_owned()),
+            size_bytes: Some(24_986_239),
+        },
+        Enclosure {
+            url: url("notes"),
+            media_type: None,
+            size_bytes: None,
+        },
+    ]
 }
 
 /// An entry whose every text is [`HOSTILE`].
@@ -131,6 +149,11 @@ pub(crate) fn hostile() -> Entry {
         url: "https://blog.example/a.png".to_owned(),
         alt: Some(HOSTILE.to_owned()),
     });
+    entry.enclosures = vec![Enclosure {
+        url: "javascript:alert(1)".to_owned(),
+        media_type: None,
+        size_bytes: None,
+    }];
     entry.topics[0].why[0].text = HOSTILE.to_owned();
     entry
 }

@@ -24,6 +24,7 @@ use crate::links::WebLinks;
 use crate::names::{Names, SystemNames};
 use crate::outcome::{Body, Failure, FailureKind, Fetch, FetchOutcome, Hop};
 use crate::redirect::{Journey, is_redirect};
+use crate::training;
 use crate::unpack::ACCEPTED_CODINGS;
 
 /// Feeds first, then what may be one under a general name, then pages for autodiscovery.
@@ -240,6 +241,7 @@ impl Shared {
         let validators = conditional::validators(headers);
         let max_age = conditional::max_age(headers, now);
         let links = WebLinks::of(headers, &journey.url).map(Box::new);
+        let refuses_training = training::is_refused(headers);
         let content_type = headers
             .get(CONTENT_TYPE)
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -251,6 +253,7 @@ impl Shared {
             validators,
             max_age,
             links,
+            refuses_training,
         })
     }
 }
@@ -266,6 +269,7 @@ fn without_body(
         StatusCode::NOT_MODIFIED if *sent != Validators::default() => FetchOutcome::NotModified {
             validators: conditional::renewed(sent, headers),
             max_age: conditional::max_age(headers, now),
+            refuses_training: training::is_refused(headers),
         },
         StatusCode::GONE => FetchOutcome::Gone,
         _ => match conditional::retry_after(headers, now) {

@@ -24,6 +24,7 @@ mod links;
 mod names;
 mod outcome;
 mod redirect;
+mod training;
 mod unpack;
 
 pub use client::{FetchConfig, Fetcher};

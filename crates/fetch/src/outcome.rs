@@ -63,6 +63,8 @@ pub enum FetchOutcome {
         validators: Validators,
         /// As [`Body::max_age`].
         max_age: Option<Duration>,
+        /// As [`Body::refuses_training`]; a 304 that says nothing of it takes nothing back (RFC 9110 section 15.4.5).
+        refuses_training: bool,
     },
     /// 410: it will not come back.
     Gone,
@@ -91,6 +93,8 @@ pub struct Body {
     pub max_age: Option<Duration>,
     /// Where news of it is pushed from, where the answer's `Link` says so.
     pub links: Option<Box<WebLinks>>,
+    /// Whether the headers ask that no model be trained with it.
+    pub refuses_training: bool,
 }
 
 /// Why there is no document.

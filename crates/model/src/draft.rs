@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Image, SafeHtml, TopicMatch};
+use crate::{Enclosure, Image, SafeHtml, TopicMatch};
 
 /// A feed's entry, cleaned and tagged, before the store gives it a key and a place.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,6 +44,8 @@ pub struct EntryDraft {
     pub categories: Vec<String>,
     /// A picture that stands for the post.
     pub image: Option<Image>,
+    /// What is attached to the post.
+    pub enclosures: Vec<Enclosure>,
     /// What the entry or its feed says of the licence.
     pub licence: Option<String>,
     /// Where `atom:source` says that the entry comes from: the other feed's site or own address.

@@ -48,6 +48,8 @@ pub struct Entry {
     pub categories: Vec<String>,
     /// A picture that stands for the post.
     pub image: Option<Image>,
+    /// What is attached to the post, in the feed's order.
+    pub enclosures: Vec<Enclosure>,
     /// SPDX identifier or address, where known.
     pub licence: Option<String>,
     /// When anything that an output shows of it last changed: orders `changed_since`.
@@ -144,4 +146,15 @@ pub struct Image {
     pub url: String,
     /// Its text alternative; `None` when the author gave none.
     pub alt: Option<String>,
+}
+
+/// A file that is attached to a post: an episode, a report. It lies with its author; we hold its address alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enclosure {
+    /// Where it lies; http or https.
+    pub url: String,
+    /// Its media type (RFC 9110 section 8.3.1), where the feed gives one that can be.
+    pub media_type: Option<String>,
+    /// Its length, where the feed gives one that can be.
+    pub size_bytes: Option<u64>,
 }

@@ -326,6 +326,8 @@ pub struct Feed {
     pub last_entry_at: Option<DateTime<Utc>>,
     /// The hub that it names.
     pub hub: Option<HubTopic>,
+    /// Whether its server asked, with the last good answer, that no model be trained with it.
+    pub refuses_training: bool,
     /// Entries that we hold from this feed.
     pub entries: u32,
     /// Counts the polls recorded; a result computed from an older version is refused.

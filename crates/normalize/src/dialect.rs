@@ -10,7 +10,7 @@ use crate::base64;
 use crate::dates::{self, FeedDate};
 use crate::document::Format;
 use crate::element::{Element, Node, Vocabulary};
-use crate::parse::{Entry, Feed, Link, Raw};
+use crate::parse::{Attached, Entry, Feed, Link, Raw};
 use crate::problem;
 use crate::reader::{self, Receiver, Scope};
 use crate::repair::{Root, note_flaws, note_root};
@@ -228,7 +228,7 @@ impl Reading {
             (Feed, "source") => entry.source = source(field, scope),
             (Feed, "enclosure") => {
                 let url = field.attribute("url").or_else(|| field.attribute("href"));
-                self.attached(url, field.attribute("type"), None, scope);
+                self.enclosure(url, field, scope);
             }
             (Media, "group") => {
                 for inner in field.elements() {
@@ -273,12 +273,23 @@ impl Reading {
     fn links(&mut self, field: &Element<'_>, scope: &Scope) {
         let Some(link) = link(field, scope) else { return };
         if link.rel.as_deref() == Some("enclosure") {
-            self.attached(Some(&link.href), link.kind.as_deref(), None, scope);
+            self.enclosure(Some(&link.href), field, scope);
         }
         self.entry.links.push(link);
     }
 
-    /// Something attached: its address, and the picture if it is one.
+    /// Something attached, with what its element says of it.
+    fn enclosure(&mut self, url: Option<&str>, element: &Element<'_>, scope: &Scope) {
+        self.attached(url, element.attribute("type"), None, scope);
+        let said = |name| element.attribute(name).map(str::to_owned);
+        self.entry.enclosures.extend(url.map(|url| Attached {
+            url: scope.address(url),
+            kind: said("type"),
+            length: said("length"),
+        }));
+    }
+
+    /// Something attached or shown beside the post: its address, and the picture if it is one.
     fn attached(&mut self, url: Option<&str>, kind: Option<&str>, medium: Option<&str>, scope: &Scope) {
         let Some(url) = url else { return };
         let address = scope.address(url);

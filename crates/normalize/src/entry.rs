@@ -7,11 +7,12 @@ use std::cell::OnceCell;
 
 use chrono::{DateTime, Utc};
 use memchr::memchr;
-use model::{EntryDraft, Image, clean_text, link_key};
+use model::{Enclosure, EntryDraft, Image, clean_text, link_key};
 use url::Url;
 
 use crate::dates::FeedDate;
 use crate::document::language_tag;
+use crate::enclosure::enclosures;
 use crate::entities::{Reference, named, numbered, reference};
 use crate::hashtag::hashtags;
 use crate::identity::{digest, hashed_id};
@@ -45,6 +46,7 @@ pub struct RawEntry {
     authors: Vec<String>,
     categories: Vec<String>,
     media: Vec<String>,
+    enclosures: Vec<Enclosure>,
     base: Option<Url>,
     language: Option<String>,
     image: Option<Image>,
@@ -138,6 +140,7 @@ impl RawEntry {
                 .and_then(language_tag)
                 .or_else(|| feed.language.clone()),
             image: image(&entry.pictures, link.as_ref()),
+            enclosures: enclosures(entry.enclosures, link.as_ref()),
             licence: licence(&entry.links, entry.rights.as_deref()).or_else(|| feed.licence.clone()),
             source_url: entry.source.filter(|source| web_address(source, None).is_some()),
             partial: entry.partial,
@@ -191,13 +194,23 @@ impl RawEntry {
                 self.link.as_deref().unwrap_or_default(),
                 "authors",
             ];
+            // An entry to which nothing is attached has the fingerprint that it had before types and lengths were kept.
+            let attached = self.enclosures.iter().map(|enclosure| {
+                let size = enclosure.size_bytes.map(|size| size.to_string());
+                [
+                    enclosure.media_type.clone().unwrap_or_default(),
+                    size.unwrap_or_default(),
+                ]
+            });
+            let attached: Vec<String> = attached.flatten().collect();
             digest(
                 said.into_iter()
                     .chain(self.authors.iter().map(String::as_str))
                     .chain(["categories"])
                     .chain(self.categories.iter().map(String::as_str))
                     .chain(["media"])
-                    .chain(self.media.iter().map(String::as_str)),
+                    .chain(self.media.iter().map(String::as_str))
+                    .chain(attached.iter().map(String::as_str)),
             )
         })
     }
@@ -264,6 +277,7 @@ impl RawEntry {
             substance: substance(title.as_deref(), &text, self.link_key.as_deref()),
             summary,
             image,
+            enclosures: self.enclosures.clone(),
             author: author(&self.authors),
             published: self.published,
             updated: self.updated,

@@ -12,7 +12,7 @@ use crate::dates;
 use crate::dialect::raw_title;
 use crate::document::Format;
 use crate::error::{Found, ReadError};
-use crate::parse::{Entry, Feed, Link, Raw};
+use crate::parse::{Attached, Entry, Feed, Link, Raw};
 use crate::problem::{self, Kind, Problem};
 
 /// Reads a document that begins with `{` or `[`.
@@ -317,8 +317,19 @@ impl Item {
 
     fn entry(self, zone: Tz) -> Entry {
         let date = |text: Text| text.string().and_then(|text| dates::read(&text, zone));
-        let attachments: Vec<String> = list(self.attachments)
-            .filter_map(|attachment| Some(attachment.get("url")?.as_str()?.to_owned()))
+        let attachments: Vec<Attached> = list(self.attachments)
+            .filter_map(|attachment| {
+                let text = |name: &str| match attachment.get(name)? {
+                    Value::String(text) => Some(text.clone()),
+                    Value::Number(number) => Some(number.to_string()),
+                    _ => None,
+                };
+                Some(Attached {
+                    url: attachment.get("url")?.as_str()?.to_owned(),
+                    kind: text("mime_type"),
+                    length: text("size_in_bytes"),
+                })
+            })
             .collect();
         let pictures = [self.image, self.banner_image]
             .into_iter()
@@ -346,7 +357,8 @@ impl Item {
             updated: date(self.date_modified),
             language: self.language.string(),
             pictures: pictures.collect(),
-            media: attachments,
+            media: attachments.iter().map(|attached| attached.url.clone()).collect(),
+            enclosures: attachments,
             ..Entry::default()
         }
     }

@@ -24,6 +24,7 @@ mod dialect;
 mod discover;
 mod document;
 mod element;
+mod enclosure;
 mod entities;
 mod entry;
 mod error;

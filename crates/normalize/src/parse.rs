@@ -52,6 +52,8 @@ pub(crate) struct Entry {
     pub(crate) pictures: Vec<String>,
     /// Addresses of all that is attached.
     pub(crate) media: Vec<String>,
+    /// What of it is said to be attached, rather than shown beside the post.
+    pub(crate) enclosures: Vec<Attached>,
     /// What `source` names: the site of the feed that it was taken from, else that feed.
     pub(crate) source: Option<String>,
     /// Whether the document broke off in it.
@@ -65,6 +67,15 @@ pub(crate) struct Link {
     /// Lower case; `None` for the plain link of RSS and for `alternate`.
     pub(crate) rel: Option<String>,
     pub(crate) kind: Option<String>,
+}
+
+/// Something attached, as the feed gave it.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    /// Resolved as far as the document tells.
+    pub(crate) url: String,
+    pub(crate) kind: Option<String>,
+    pub(crate) length: Option<String>,
 }
 
 /// Text as it stood in the feed.

@@ -196,7 +196,7 @@ const CONTAINERS: [&str; 10] = [
 ];
 
 /// Elements that hold text alone, and that feed-rs reads or nobody needs.
-const LEAVES: [&str; 36] = [
+const LEAVES: [&str; 35] = [
     "title",
     "description",
     "pubDate",
@@ -204,7 +204,6 @@ const LEAVES: [&str; 36] = [
     "dc:creator",
     "content:encoded",
     "comments",
-    "enclosure",
     "author",
     "link",
     "category",

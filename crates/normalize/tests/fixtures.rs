@@ -71,6 +71,7 @@ fn entry(raw: &RawEntry, tagger: &Tagger) -> Value {
         "hashtags": draft.hashtags,
         "categories": draft.categories,
         "image": draft.image,
+        "enclosures": draft.enclosures,
         "licence": draft.licence,
         "source_url": draft.source_url,
     })

@@ -172,10 +172,18 @@ impl Poller {
         let now = self.clock.now();
         let mut poll = PollInHand::new(feed, fetcher, now, self.intervals, &fetch);
         match fetch.outcome {
-            FetchOutcome::NotModified { validators, max_age } => poll.not_modified(validators, max_age),
+            FetchOutcome::NotModified {
+                validators,
+                max_age,
+                refuses_training,
+            } => {
+                poll.heed_training(refuses_training || poll.feed.refuses_training);
+                poll.not_modified(validators, max_age);
+            }
             FetchOutcome::Modified(body) => {
                 let hash = format!("{:032x}", XxHash3_128::oneshot(&body.bytes));
                 let (validators, max_age) = (body.validators.clone(), body.max_age);
+                let refuses_training = body.refuses_training;
                 if poll.feed.body_hash.as_deref() == Some(hash.as_str()) {
                     // Headers may name a hub though the document is as it was; what it says itself is known.
                     if let Some(links) = body.links.as_deref().filter(|_| poll.feed.held.is_none()) {
@@ -183,6 +191,7 @@ impl Poller {
                         let named = hub_topic(Some(links), None, known, &fetch.final_url);
                         poll.record.hub = hub_news(&poll.feed, named);
                     }
+                    poll.heed_training(refuses_training);
                     poll.unchanged(validators, max_age);
                     self.look_for_deleted(&poll.feed, &mut poll.record).await;
                 } else {
@@ -192,6 +201,7 @@ impl Poller {
                     {
                         Ok(read) => {
                             let some_missing = read.some_missing;
+                            poll.heed_training(refuses_training);
                             poll.read(read, hash, validators, max_age);
                             if some_missing {
                                 self.look_for_deleted(&poll.feed, &mut poll.record).await;
@@ -464,6 +474,11 @@ impl PollInHand {
     fn come_back(&mut self, next: NextPoll) {
         self.record.state.next_poll_at = next.at;
         self.record.state.next_poll_why = next.why;
+    }
+
+    /// Takes note of whether the server refuses training, where that is news.
+    fn heed_training(&mut self, refuses: bool) {
+        self.record.refuses_training = (refuses != self.feed.refuses_training).then_some(refuses);
     }
 
     /// A 304 to validators that came from another document says nothing: the next poll asks without any.

@@ -8,8 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::RawPathParams;
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Method, Request, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -30,6 +29,7 @@ use crate::failure::Failure;
 use crate::metrics::{self, Requests};
 use crate::routes;
 use crate::throttle::Throttle;
+use crate::training;
 
 /// For how long a revision that was looked up is believed.
 const REVISION_HOLDS: TimeDelta = TimeDelta::milliseconds(50);
@@ -233,7 +233,9 @@ where
     let asked = Asked::new(state, Arc::clone(site), name, uri, names).await?;
     let changed = asked.changed;
     if !keep {
-        return Ok(Arc::new(make(asked).await?.seal(changed)));
+        let refuses = training::is_refused_by_members(&asked).await?;
+        let document = make(asked).await?.refusing_training(refuses);
+        return Ok(Arc::new(document.seal(changed)));
     }
     let key = asked.path_and_query();
     let slot = state.cache.slot(&key);
@@ -242,7 +244,9 @@ where
     }
     let document = slot
         .get_or_try_init(async || {
-            let sealed = make(asked).await?.seal(changed);
+            let refuses = training::is_refused_by_members(&asked).await?;
+            let document = make(asked).await?.refusing_training(refuses);
+            let sealed = document.seal(changed);
             state.cache.filled(&sealed);
             Ok(Arc::new(sealed))
         })
@@ -323,15 +327,7 @@ async fn harmless(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if !site.ai_training {
-        // Two vocabularies are in use: the TDM Reservation Protocol, and the robots tag that some crawlers read.
-        headers.insert(
-            HeaderName::from_static("tdm-reservation"),
-            HeaderValue::from_static("1"),
-        );
-        headers.append(
-            HeaderName::from_static("x-robots-tag"),
-            HeaderValue::from_static("noai, noimageai"),
-        );
+        training::refuse(headers);
     }
     response
 }

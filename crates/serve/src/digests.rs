@@ -437,6 +437,7 @@ fn item(site: &Site, issue: &Issue, piece: Option<model::SafeHtml>) -> Entry {
         hashtags: Vec::new(),
         categories: Vec::new(),
         image: None,
+        enclosures: Vec::new(),
         licence: None,
         changed: issue.made_at,
         feed_url: site.absolute("/digest/feed.atom"),

@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use sha2::{Digest, Sha256};
 
 use crate::negotiate::{self, Encoding};
+use crate::training;
 
 /// What a document is, which decides its media type, who may read it and how long it may be kept elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,7 @@ pub(crate) struct Document {
     changed: Option<DateTime<Utc>>,
     location: Option<String>,
     link: Option<HeaderValue>,
+    refuses_training: bool,
 }
 
 impl Document {
@@ -102,7 +104,14 @@ impl Document {
             changed: None,
             location: None,
             link: None,
+            refuses_training: false,
         }
+    }
+
+    /// Whether it asks that no model be trained with it, beyond what the site itself says.
+    pub(crate) fn refusing_training(mut self, refuses: bool) -> Self {
+        self.refuses_training = refuses;
+        self
     }
 
     /// Says in a `Link` header (RFC 8288) which links it has.
@@ -139,12 +148,20 @@ impl Document {
 
     /// Ready to be sent; `changed` is when it last changed unless the document knows better.
     pub(crate) fn seal(self, changed: DateTime<Utc>) -> Sealed {
-        let hash = Sha256::digest(self.body.as_bytes());
-        let tag = hash.iter().take(12).fold(String::new(), |mut tag, byte| {
-            use std::fmt::Write;
-            let _ = write!(tag, "{byte:02x}");
-            tag
-        });
+        let mut hash = Sha256::new_with_prefix(self.body.as_bytes());
+        if self.refuses_training {
+            // Whoever has it without the wish has to fetch it again.
+            hash.update("\0refuses training");
+        }
+        let tag = hash
+            .finalize()
+            .iter()
+            .take(12)
+            .fold(String::new(), |mut tag, byte| {
+                use std::fmt::Write;
+                let _ = write!(tag, "{byte:02x}");
+                tag
+            });
         Sealed {
             kind: self.kind,
             tag,
@@ -152,6 +169,7 @@ impl Document {
             revalidate: self.revalidate,
             location: self.location,
             link: self.link,
+            refuses_training: self.refuses_training,
             plain: Bytes::from(self.body),
             encoded: [const { OnceLock::new() }; Encoding::COUNT],
             sent: [const { OnceLock::new() }; Shape::COUNT],
@@ -168,6 +186,7 @@ pub(crate) struct Sealed {
     revalidate: bool,
     location: Option<String>,
     link: Option<HeaderValue>,
+    refuses_training: bool,
     plain: Bytes,
     encoded: [OnceLock<Bytes>; Encoding::COUNT],
     sent: [OnceLock<Sent>; Shape::COUNT],
@@ -303,6 +322,9 @@ impl Sealed {
         }
         if self.kind.is_open() {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+        if self.refuses_training && !is_known {
+            training::refuse(headers);
         }
         if self.kind == Kind::Piece {
             // Mail programs know inline styles only, so the piece has no others.

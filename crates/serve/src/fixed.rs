@@ -72,10 +72,11 @@ pub(crate) async fn entries_schema(_: Asked) -> Made {
     Ok(Document::new(Kind::Schema, export::schemas::ENTRIES.to_owned()))
 }
 
-/// `/robots.txt` (RFC 9309), with what may be done with the words: <https://contentsignals.org>.
+/// `/robots.txt` (RFC 9309), with what may be done with the words: <https://contentsignals.org>. It cannot tell posts
+/// apart, so one member who refuses training is enough here, too.
 pub(crate) async fn robots(asked: Asked) -> Made {
     let mut text = String::new();
-    if asked.site.ai_training {
+    if asked.site.ai_training && !asked.store().any_refuses_training().await? {
         text.push_str("User-agent: *\nContent-Signal: search=yes, ai-train=yes\nDisallow: /search\n");
     } else {
         text.push_str(

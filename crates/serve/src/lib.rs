@@ -55,6 +55,7 @@ mod tests;
 mod throttle;
 #[cfg(test)]
 mod topic_tests;
+mod training;
 mod troubles;
 #[cfg(test)]
 mod watch_tests;

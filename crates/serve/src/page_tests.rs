@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
+use model::Enclosure;
 
 use crate::fixed::style_path;
 use crate::testing::{Client, NOW, at, draft, record};
@@ -26,6 +27,25 @@ async fn the_river_is_walked_both_ways_without_gaps() {
         assert!(older.starts_with(path), "{older}");
         assert!(!headings(client.get(&older).await.text()).is_empty(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_episode_names_its_file() {
+    let client = Client::new().await;
+    let mut episode = draft(90);
+    episode.enclosures = vec![Enclosure {
+        url: "https://one.example/files/90.mp3?from=feed".to_owned(),
+        media_type: Some("audio/mpeg".to_owned()),
+        size_bytes: Some(24_986_239),
+    }];
+    record(&client.store, "one-example", at(NOW), vec![(episode, at(NOW))]).await;
+    let page = client.get("/entries/00000f90").await;
+    assert!(page.text().contains(
+        "<a class=\"said\" href=\"https://one.example/files/90.mp3?from=feed\">90.mp3</a> (audio/mpeg, 25.0 MB)"
+    ));
+    // What no browser should open is named nowhere.
+    let hostile = client.get("/entries/000000fh").await;
+    assert!(!hostile.text().contains("Attached"));
 }
 
 /// The headings of the posts on a page.

@@ -35,9 +35,11 @@ impl Parameters {
             if values.next().is_some() {
                 return Err(Failure::parameter(name, "is given twice; give it once"));
             }
-            let value = clean_text(value.trim());
             if !value.trim().is_empty() {
-                found.push((name, value.trim().to_owned()));
+                let value = clean_text(value.trim());
+                // Characters that no text may hold are no blank: whoever sent them meant something that cannot be read.
+                let value = Some(value.trim()).filter(|value| !value.is_empty());
+                found.push((name, value.unwrap_or("\u{FFFD}").to_owned()));
             }
         }
         Ok(Self(found))
@@ -166,7 +168,7 @@ mod tests {
         };
         assert_eq!(read("500").unwrap(), Some(500));
         assert_eq!(read("").unwrap(), None);
-        for bad in ["0", "501", "-1", "1.5", "many", "99999999999"] {
+        for bad in ["0", "501", "-1", "1.5", "many", "99999999999", "%C2%9A", "%00"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -11,8 +11,9 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use fetch::{FetchConfig, Fetcher};
 use http_body_util::BodyExt;
 use model::{
-    ContentChoice, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock, HashtagGroup,
-    Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules, TopicSource,
+    ContentChoice, Enclosure, EntryDraft, Evidence, EvidencePlace, Feed, FeedSpec, FeedStatus, FixedClock,
+    HashtagGroup, Image, MemberKind, Pictures, PollOutcome, SafeHtml, Site, Topic, TopicMatch, TopicRules,
+    TopicSource,
 };
 use poll::{CronLine, Intervals, Looker, Poller, PollerSettings};
 use store::{Due, FeedState, HostRequest, NewEntry, PollRecord, Retagged, Store};
@@ -116,6 +117,11 @@ fn hostile() -> EntryDraft {
             url: "https://pictures.example/a.png?\"onload=\"x".to_owned(),
             alt: None,
         }),
+        enclosures: vec![Enclosure {
+            url: "javascript:alert(6)".to_owned(),
+            media_type: Some("text/html\"><script>".to_owned()),
+            size_bytes: None,
+        }],
         ..draft(0)
     }
 }

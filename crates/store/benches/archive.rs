@@ -189,6 +189,7 @@ fn entry(number: usize, entries: usize, at: DateTime<Utc>) -> NewEntry {
             hashtags,
             categories: vec!["Notes".to_owned()],
             image: None,
+            enclosures: Vec::new(),
             licence: None,
             source_url: None,
             text,

@@ -11,6 +11,7 @@ use url::Url;
 use crate::StoreError;
 use crate::changes::NextRevision;
 use crate::db::Transaction;
+use crate::enclosures::{self, files_column};
 use crate::entries::{Write, touch};
 use crate::evidence::keep_evidence;
 use crate::labels::{self, labels_of};
@@ -20,12 +21,15 @@ use crate::rows::{Fields, json, millis};
 use crate::sql::Sql;
 use crate::topics;
 
-const BEFORE: &str = "SELECT e.id, e.link, e.link_key, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
+const BEFORE: &str = concat!(
+    "SELECT e.id, e.link, e.link_key, e.shown, e.arrival, e.duplicate_of, e.river_at, e.released_at,
         e.arrived_at = f.first_success_at AS back_catalogue, f.content = 'full' AS whole, e.language, e.words, e.title,
         e.author, e.image_url, e.image_alt, e.licence, e.hashtags, e.categories, e.topics, e.summary,
-        e.content_html
-    FROM entries e JOIN feeds f ON f.id = e.feed_id
-    WHERE e.id = $1 AND e.feed_id = $2 AND e.withdrawn_at IS NULL";
+        e.content_html, ",
+    files_column!(),
+    " FROM entries e JOIN feeds f ON f.id = e.feed_id
+    WHERE e.id = $1 AND e.feed_id = $2 AND e.withdrawn_at IS NULL"
+);
 
 const REWRITE: &str = "UPDATE entries SET
         source_id = CASE WHEN EXISTS (SELECT 1 FROM entries o WHERE o.feed_id = entries.feed_id AND o.source_id = $2
@@ -124,6 +128,7 @@ async fn before(
     draft.topics = fields.json()?;
     draft.summary = fields.take()?;
     let content_html = fields.safe_html()?.unwrap_or_default();
+    draft.enclosures = enclosures::read(&mut fields)?;
     let links = links_of(&content_html, link_key.as_deref());
     if whole {
         draft.content_html = content_html;
@@ -220,6 +225,9 @@ async fn rewrite_one(
         .execute(&mut *transaction)
         .await?;
     revision.visible |= visible;
+    if before.draft.enclosures != draft.enclosures {
+        enclosures::replace(transaction, changed.id, &draft.enclosures).await?;
+    }
     let links = links_of(&draft.content_html, draft.link_key.as_deref());
     if links != before.links {
         // The pages of those whom it answers change with it, also where readers see only its first words.

@@ -10,6 +10,7 @@ use model::{AlsoIn, Entry, KnownEntry};
 
 use crate::changes::NextRevision;
 use crate::db::Transaction;
+use crate::enclosures;
 use crate::labels::{Label, labels_of};
 use crate::links::{self, Link, links_of};
 use crate::query::EntryLookup;
@@ -424,6 +425,7 @@ async fn add_some(
 
     let mut added = Vec::with_capacity(placed.len());
     let mut links = Vec::with_capacity(placed.len());
+    let mut attached = Vec::with_capacity(placed.len());
     for placed in &placed {
         let ready = placed.addition.ready;
         if let Some(story) = placed.duplicate_of {
@@ -434,9 +436,11 @@ async fn add_some(
             revision.visible = true;
         }
         links.push((ready.id, ready.links.as_slice()));
+        attached.push((ready.id, ready.new.draft.enclosures.as_slice()));
         added.push(ready.id);
     }
     links::add(transaction, &links).await?;
+    enclosures::add(transaction, &attached).await?;
     Ok(added)
 }
 
@@ -565,6 +569,7 @@ mod tests {
             hashtags: draft.hashtags,
             categories: draft.categories,
             image: draft.image,
+            enclosures: draft.enclosures,
             licence: draft.licence,
             changed: minutes(1),
         };

@@ -17,7 +17,7 @@ use crate::record::{PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
-use crate::{aliases, feed_problems, hosts, labels, leases, missing, stories, subscriptions};
+use crate::{aliases, feed_problems, hosts, labels, leases, missing, stories, subscriptions, training};
 
 /// Records of one statement at most.
 const ROWS: usize = 16;
@@ -155,6 +155,7 @@ fn may_be_seen(record: &PollRecord) -> bool {
         || !record.changed.is_empty()
         || record.state.site_url.is_some()
         || record.state.status == FeedStatus::Gone
+        || record.refuses_training.is_some()
 }
 
 /// Rewrites the feeds that still are as their polls found them; gives each such feed's member.
@@ -234,6 +235,7 @@ async fn record_what_is_seen(
         let record = accepted.record;
         // A feed that is gone leaves the list of feeds that readers can subscribe to.
         revision.visible |= record.state.status == FeedStatus::Gone;
+        training::note(transaction, record, &mut revision).await?;
         let write = Write {
             feed_id: record.feed_id,
             member_id: accepted.member_id,

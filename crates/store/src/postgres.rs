@@ -95,6 +95,16 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "feed problems",
         include_str!("../../../migrations/postgres/0014_feed_problems.sql"),
     ),
+    (
+        15,
+        "enclosures",
+        include_str!("../../../migrations/postgres/0015_enclosures.sql"),
+    ),
+    (
+        16,
+        "training",
+        include_str!("../../../migrations/postgres/0016_training.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.
@@ -111,12 +121,13 @@ pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
-const REWRITE_TABLES: [&str; 22] = [
+const REWRITE_TABLES: [&str; 23] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
     "VACUUM (FULL) entry_counts",
     "VACUUM (FULL) entry_links",
+    "VACUUM (FULL) entry_enclosures",
     "VACUUM (FULL) topic_disputes",
     "VACUUM (FULL) reports",
     "VACUUM (FULL) issue_members",

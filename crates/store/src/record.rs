@@ -36,6 +36,8 @@ pub struct PollRecord {
     pub new_url: Option<Url>,
     /// What it says of the feed's hub.
     pub hub: HubNews,
+    /// Whether the feed's server refuses training, where that is news.
+    pub refuses_training: Option<bool>,
     /// Entries not seen before, newest first as they shall stand in the river.
     pub new: Vec<NewEntry>,
     /// Entries that changed at the source.
@@ -67,6 +69,7 @@ impl PollRecord {
             state: FeedState::of(feed),
             new_url: None,
             hub: HubNews::None,
+            refuses_training: None,
             new: Vec::new(),
             changed: Vec::new(),
             migrated: None,

@@ -12,6 +12,7 @@ use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
 use crate::StoreError;
+use crate::enclosures;
 use crate::query::RiverPosition;
 use crate::sql::Row;
 
@@ -202,11 +203,14 @@ impl EntryRow {
 /// The columns of an [`EntryRow`]. A whole post is not even read where its feed gives excerpts.
 macro_rules! entry_columns {
     () => {
-        "e.id, e.river_at, e.shown, e.withdrawn_at, e.key, e.uri, e.link, e.title, e.summary, f.content, \
-         CASE WHEN f.content = 'full' THEN e.content_html END AS content_html, e.author, e.published_at, \
-         e.updated_at, e.released_at, e.arrived_at, e.language, e.words, e.topics, e.hashtags, e.categories, \
-         e.image_url, e.image_alt, COALESCE(f.licence, e.licence) AS licence, e.changed_at, \
-         f.url AS feed_url, m.slug, m.name, m.organisation, m.url, m.kind"
+        concat!(
+            "e.id, e.river_at, e.shown, e.withdrawn_at, e.key, e.uri, e.link, e.title, e.summary, f.content, \
+             CASE WHEN f.content = 'full' THEN e.content_html END AS content_html, e.author, e.published_at, \
+             e.updated_at, e.released_at, e.arrived_at, e.language, e.words, e.topics, e.hashtags, e.categories, \
+             e.image_url, e.image_alt, COALESCE(f.licence, e.licence) AS licence, e.changed_at, ",
+            $crate::enclosures::files_column!(),
+            ", f.url AS feed_url, m.slug, m.name, m.organisation, m.url, m.kind"
+        )
     };
 }
 pub(crate) use entry_columns;
@@ -252,6 +256,7 @@ pub(crate) fn entry_and_more(row: &Row) -> Result<(EntryRow, Fields<'_>), StoreE
     let image_alt = fields.take()?;
     let licence = fields.take()?;
     let changed = fields.at()?;
+    let enclosures = enclosures::read(&mut fields)?;
     let feed_url = fields.take()?;
     let member = fields.member()?;
     let entry = Entry {
@@ -275,6 +280,7 @@ pub(crate) fn entry_and_more(row: &Row) -> Result<(EntryRow, Fields<'_>), StoreE
         hashtags,
         categories,
         image: image_url.map(|url| Image { url, alt: image_alt }),
+        enclosures,
         licence,
         changed,
     };
@@ -308,7 +314,7 @@ macro_rules! feed_columns {
          f.last_outcome, f.last_error, f.next_poll_at, f.next_poll_why, f.retry_after_at, f.failures, \
          f.failing_since_at, f.not_a_feed, f.proposed_url, f.gone_since_at, f.name_unknown_since_at, f.moved_to, \
          f.moved_since_at, f.held_why, f.rhythm_since_at, f.rhythm_posts, f.hint_seconds, f.skip_hours, f.skip_days, \
-         f.last_entry_at, f.hub_url, f.hub_topic, f.entries, f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url) AS url, m.kind"
+         f.last_entry_at, f.hub_url, f.hub_topic, f.refuses_training, f.entries, f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url) AS url, m.kind"
     };
 }
 pub(crate) use feed_columns;
@@ -366,6 +372,7 @@ pub(crate) fn feed_and_more(row: &Row) -> Result<(Feed, Fields<'_>), StoreError>
             (Some(hub), Some(topic)) => Some(HubTopic { hub, topic }),
             _ => None,
         },
+        refuses_training: fields.take()?,
         entries: fields.number()?,
         version: fields.take()?,
         member: fields.member()?,

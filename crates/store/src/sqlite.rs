@@ -98,6 +98,16 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "feed problems",
         include_str!("../../../migrations/sqlite/0014_feed_problems.sql"),
     ),
+    (
+        15,
+        "enclosures",
+        include_str!("../../../migrations/sqlite/0015_enclosures.sql"),
+    ),
+    (
+        16,
+        "training",
+        include_str!("../../../migrations/sqlite/0016_training.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.

@@ -14,6 +14,7 @@ use url::Url;
 use crate::StoreError;
 use crate::changes::NextRevision;
 use crate::db::Transaction;
+use crate::enclosures;
 use crate::labels::{self, Label, LabelKind};
 use crate::links;
 use crate::rows::{Fields, json, millis};
@@ -188,6 +189,7 @@ async fn exchange(
             .execute(&mut *transaction)
             .await?;
     }
+    enclosures::exchange(transaction, standing.id, original.id).await?;
     // What a moderator decided of the story outlives the change of words.
     let decided = topics::decisions(&mut *transaction, [standing.id].into_iter()).await?;
     if let Some(decisions) = decided.get(&standing.id) {

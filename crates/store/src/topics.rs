@@ -12,6 +12,7 @@ use crate::audit::{self, Decision};
 use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::edits;
+use crate::enclosures::{self, files_column};
 use crate::entries::Write;
 use crate::record::ChangedEntry;
 use crate::rows::{Fields, millis};
@@ -39,9 +40,12 @@ const ADVANCE: &str = "UPDATE site_state SET retagged_to = $1";
 const FINISH: &str =
     "UPDATE site_state SET topics_by = retagging_by, retagging_by = NULL, retagged_to = NULL";
 
-const DRAFT: &str = "SELECT id, feed_id, member_id, source_id, link, link_key, fingerprint, substance, title, summary,
-        content_html, text, author, language, words, hashtags, categories, image_url, image_alt, licence, source_url
-    FROM entries WHERE id = $1";
+const DRAFT: &str = concat!(
+    "SELECT id, feed_id, member_id, source_id, link, link_key, fingerprint, substance, title, summary,
+        content_html, text, author, language, words, hashtags, categories, image_url, image_alt, licence, source_url, ",
+    files_column!(),
+    " FROM entries e WHERE id = $1"
+);
 
 const DECIDE: &str = "INSERT INTO topic_decisions (entry_id, topic, holds, decided_by, decided_at)
     VALUES ($1, $2, $3, $4, $5)
@@ -397,6 +401,7 @@ async fn write(
         },
         licence: fields.take()?,
         source_url: fields.take()?,
+        enclosures: enclosures::read(&mut fields)?,
         topics: retagged.topics,
     };
     let changed = ChangedEntry {

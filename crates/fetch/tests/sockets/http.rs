@@ -100,7 +100,10 @@ async fn validators_go_out_as_stored_and_a_304_keeps_or_renews_them() {
     ] {
         let fetch = fetcher.fetch(&server.url(path), &stored, now()).await;
         assert_eq!(fetch.http_status, Some(304));
-        let FetchOutcome::NotModified { validators, max_age } = fetch.outcome else {
+        let FetchOutcome::NotModified {
+            validators, max_age, ..
+        } = fetch.outcome
+        else {
             panic!("{path}: {:?}", fetch.outcome);
         };
         assert_eq!(validators.etag.as_deref(), Some(etag), "{path}");

@@ -408,3 +408,27 @@ async fn the_hub_is_the_one_that_the_feed_names_now() {
         assert_eq!(named.as_ref().map(|named| named.hub.as_str()), hub);
     }
 }
+
+#[tokio::test]
+async fn a_server_that_refuses_training_is_heard_until_an_answer_is_silent() {
+    let (mut web, says) = web(&["ada"]).await;
+    let feed = || Answer::ok(blog_feed("ada", "old"));
+    let refusing = |answer: Answer| answer.header("X-Robots-Tag", "noai, noimageai");
+    for (answer, refuses) in [
+        (refusing(feed().header("ETag", "\"2\"")), true),
+        // The same again is a 304 without a word of it, and what is no feed is not the blogger's word.
+        (refusing(feed().header("ETag", "\"2\"")), true),
+        (Answer::ok("<html>Down for maintenance</html>"), true),
+        (feed().header("ETag", "\"3\""), false),
+        (
+            feed().header("ETag", "\"4\"").header("tdm-reservation", "1"),
+            true,
+        ),
+        (Answer::ok(blog_feed("ada", "new")), false),
+    ] {
+        says.set("ada.example", answer.clone());
+        web.pass(TimeDelta::days(2));
+        web.round_of_all().await;
+        assert_eq!(web.feed("ada").await.refuses_training, refuses, "{answer:?}");
+    }
+}

@@ -1,9 +1,10 @@
 //! One entry: what we hold of it, where it came from, and why it has its topics.
 
 use askama::Template;
-use model::{EvidencePlace, SafeHtml, Site, TopicSource};
+use model::{Enclosure, EvidencePlace, SafeHtml, Site, TopicSource};
 use store::EntryLookup;
 
+use super::fares::size;
 use super::page;
 use super::post::within_the_page;
 use super::shell::{Part, Shell};
@@ -35,6 +36,28 @@ struct Tag {
     is_ours: bool,
 }
 
+/// A file that is attached: where it lies, what it is called there, and what is known of it.
+struct Attached {
+    address: String,
+    name: String,
+    about: Vec<String>,
+}
+
+impl Attached {
+    fn of(enclosure: &Enclosure) -> Option<Self> {
+        let address = links::web_address(&enclosure.url)?;
+        let path = address.split(['?', '#']).next().unwrap_or_default();
+        let name = path.rsplit('/').find(|piece| !piece.is_empty()).unwrap_or(path);
+        Some(Self {
+            name: name.to_owned(),
+            about: (enclosure.media_type.clone().into_iter())
+                .chain(enclosure.size_bytes.map(size))
+                .collect(),
+            address,
+        })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "entry.html")]
 struct EntryPage {
@@ -51,6 +74,7 @@ struct EntryPage {
     missed: Vec<String>,
     hashtags: Vec<Tag>,
     categories: Vec<String>,
+    attached: Vec<Attached>,
     licence: Option<String>,
     licence_link: Option<String>,
     key: String,
@@ -135,6 +159,7 @@ pub(crate) async fn entry(asked: Asked) -> Made {
             })
             .collect(),
         categories: entry.categories.clone(),
+        attached: entry.enclosures.iter().filter_map(Attached::of).collect(),
         licence_link: entry.licence.as_deref().and_then(links::web_address),
         licence: entry.licence.clone(),
         key: entry.key.clone(),

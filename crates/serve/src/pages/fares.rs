@@ -182,7 +182,7 @@ pub(crate) async fn fetching(asked: Asked) -> Made {
 }
 
 /// A number of bytes as people read it.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const KB: f64 = 1_000.0;
     let value = bytes as f64;
     match bytes {

@@ -36,8 +36,9 @@ const ERASE: &str = "UPDATE entries SET shown = FALSE, duplicate_of = NULL, with
         summary = '', content_html = '', text = ''
     WHERE id = $1";
 /// Who reported it may have quoted it, and who answered, too.
-const OF_ENTRY: [&str; 4] = [
+const OF_ENTRY: [&str; 5] = [
     "DELETE FROM entry_links WHERE entry_id = $1",
+    "DELETE FROM entry_enclosures WHERE entry_id = $1",
     "DELETE FROM topic_decisions WHERE entry_id = $1",
     "DELETE FROM topic_disputes WHERE entry_id = $1",
     "UPDATE reports SET reason = '', answer = CASE WHEN answer IS NULL THEN NULL ELSE '' END WHERE entry_id = $1",

@@ -28,6 +28,7 @@ pub(super) struct OwnFeed {
     pub(super) slug: String,
     pub(super) fare: Fare,
     pub(super) state: Option<String>,
+    pub(super) refuses_training: bool,
     pub(super) can_resume: bool,
     pub(super) can_look: bool,
     pub(super) preview: Option<Preview>,
@@ -66,6 +67,7 @@ pub(super) async fn own_feed(asked: &Asked, of: &MemberFeed) -> Result<OwnFeed, 
             .next()
             .ok_or_else(|| Failure::Internal("a feed fares in no way".to_owned()))?,
         state,
+        refuses_training: feed.refuses_training,
         can_resume: matches!(feed.status, FeedStatus::Paused | FeedStatus::Gone) && by_member,
         can_look: feed.status == FeedStatus::Active,
         preview: of

@@ -1,0 +1,3 @@
+-- Whether the headers that come with a feed ask that no model be trained with it.
+ALTER TABLE feeds ADD COLUMN refuses_training INTEGER NOT NULL DEFAULT 0 CHECK (refuses_training IN (0, 1));
+CREATE INDEX feeds_refusing ON feeds (member_id) WHERE refuses_training = TRUE;
