@@ -10,7 +10,10 @@ pub(crate) fn keep_evidence(draft: &mut EntryDraft, before: &[TopicMatch]) {
     for topic in topics.iter_mut().filter(|topic| topic.why.is_empty()) {
         let had = before.iter().filter(|other| other.slug == topic.slug);
         let stands = |evidence: &&Evidence| match evidence.place {
-            EvidencePlace::Title => draft.title.as_ref().is_some_and(|title| title.contains(&evidence.text)),
+            EvidencePlace::Title => draft
+                .title
+                .as_ref()
+                .is_some_and(|title| title.contains(&evidence.text)),
             EvidencePlace::Body => draft.text.contains(&evidence.text),
             EvidencePlace::Category => draft.categories.contains(&evidence.text),
             EvidencePlace::Hashtag => draft.hashtags.contains(&evidence.text.to_lowercase()),
