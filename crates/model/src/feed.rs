@@ -304,6 +304,8 @@ pub struct Feed {
     pub failing_since: Option<DateTime<Utc>>,
     /// Whether what went wrong in the last poll is that the document is no feed.
     pub not_a_feed: bool,
+    /// What of it could not be read, as it was last read: what is wrong, and what its blogger can do.
+    pub incomplete: Option<String>,
     /// The feed that the page at the address names instead: for a person to look at, never taken.
     pub proposed: Option<Url>,
     /// The first of the present run of 410 answers.

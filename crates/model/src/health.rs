@@ -27,6 +27,8 @@ pub enum HealthState {
     Healthy,
     /// Read, and its blog has not written for three months.
     Quiet,
+    /// Read, but not to its end.
+    Incomplete,
     /// The last poll failed.
     Failing,
     /// It redirects for good to another address.
@@ -48,6 +50,7 @@ impl HealthState {
             Self::Waiting => "waiting",
             Self::Healthy => "healthy",
             Self::Quiet => "quiet",
+            Self::Incomplete => "incomplete",
             Self::Failing => "failing",
             Self::Moved => "moved",
             Self::Gone => "gone",
@@ -85,6 +88,7 @@ struct Vitals<'a> {
     failing_since: Option<DateTime<Utc>>,
     last_error: Option<&'a str>,
     not_a_feed: bool,
+    incomplete: Option<&'a str>,
     proposed: Option<&'a Url>,
     gone_since: Option<DateTime<Utc>>,
     name_unknown_since: Option<DateTime<Utc>>,
@@ -114,6 +118,7 @@ impl Feed {
             failing_since: self.failing_since,
             last_error: self.last_error.as_deref(),
             not_a_feed: self.not_a_feed,
+            incomplete: self.incomplete.as_deref(),
             proposed: self.proposed.as_ref(),
             gone_since: self.gone_since,
             name_unknown_since: self.name_unknown_since,
@@ -193,6 +198,16 @@ fn health(vitals: &Vitals<'_>, zone: Tz, now: DateTime<Utc>) -> Health {
                 "We read this feed, but since {} its address redirects for good to {to}. After seven days of that we take \
                  the new address; if it is a mistake, take the redirect out.",
                 day(since)
+            ),
+        );
+    }
+    if let Some(what) = vitals.incomplete {
+        return is(
+            HealthState::Incomplete,
+            vitals.last_success_at,
+            format!(
+                "We read this feed, last on {}, but not the whole of it. {what}",
+                day(polled)
             ),
         );
     }
@@ -300,6 +315,7 @@ mod tests {
             failing_since: None,
             last_error: None,
             not_a_feed: false,
+            incomplete: None,
             proposed: None,
             gone_since: None,
             name_unknown_since: None,
@@ -351,6 +367,18 @@ mod tests {
                 },
                 HealthState::Healthy,
                 &["25 August 2026"],
+            ),
+            (
+                Vitals {
+                    incomplete: Some("The feed breaks off before its end. Check the blog's error log."),
+                    ..well()
+                },
+                HealthState::Incomplete,
+                &[
+                    "23 November 2026, but not the whole of it",
+                    "breaks off",
+                    "error log",
+                ],
             ),
             (
                 ill(),

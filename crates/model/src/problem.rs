@@ -15,3 +15,10 @@ pub struct FeedProblem {
     /// What the blogger can do.
     pub fix: String,
 }
+
+impl FeedProblem {
+    /// Whether posts are lost by it.
+    pub fn loses_posts(&self) -> bool {
+        self.severity == "error"
+    }
+}

@@ -385,6 +385,9 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("href=\"http://y.example/\""), "{html}");
+        let html = safe("<img src=https://x.example/a.png alt=null><img alt=undefined>");
+        assert!(html.starts_with("<img src=") && !html.contains("alt"), "{html}");
+        assert_eq!(html.matches("<img").count(), 1, "{html}");
         let base = Url::parse("http://old.example/").unwrap();
         let html = sanitize("<img src=a.png>", Some(&base)).into_string();
         assert!(html.contains("https://old.example/a.png"), "{html}");

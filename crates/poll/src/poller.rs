@@ -193,18 +193,17 @@ impl Poller {
                     }
                     poll.heed_training(refuses_training);
                     poll.unchanged(validators, max_age);
-                    self.look_for_deleted(&poll.feed, &mut poll.record).await;
+                    Box::pin(self.look_for_deleted(&poll.feed, &mut poll.record)).await;
                 } else {
-                    match self
-                        .read(&poll.feed, body, &fetch.final_url, now, withdrawals)
-                        .await
-                    {
+                    // What most polls do not come to lies on the heap: a poll is moved about before it begins.
+                    let read = self.read(&poll.feed, body, &fetch.final_url, now, withdrawals);
+                    match Box::pin(read).await {
                         Ok(read) => {
                             let some_missing = read.some_missing;
                             poll.heed_training(refuses_training);
                             poll.read(read, hash, validators, max_age);
                             if some_missing {
-                                self.look_for_deleted(&poll.feed, &mut poll.record).await;
+                                Box::pin(self.look_for_deleted(&poll.feed, &mut poll.record)).await;
                             }
                         }
                         Err(unread) => poll.unread(unread),
@@ -524,6 +523,12 @@ impl PollInHand {
         state.title = read.title;
         state.site_url = read.site_url;
         state.body_hash = Some(hash);
+        if let Some(problems) = &read.problems {
+            state.incomplete = problems
+                .iter()
+                .find(|problem| problem.loses_posts())
+                .map(|problem| format!("{} {}", problem.message, problem.fix));
+        }
         if let Some(written) = read.written {
             state.written = Some((written.since, written.posts));
         }

@@ -17,8 +17,13 @@ use tokio::sync::{mpsc, watch};
 use crate::network::{Network, Witness};
 use crate::poller::{Polled, Poller, stopped};
 
-/// How many feeds are leased, and how many finished polls recorded, in one transaction at most.
-const MAX_BATCH: usize = 64;
+/// How many feeds are leased in one transaction at most.
+const MAX_LEASED: usize = 64;
+
+/// How many finished polls are recorded in one transaction at most …
+const MAX_RECORDED: usize = 256;
+/// … and from how many new or changed entries on it is full.
+const MAX_ENTRIES: usize = 640;
 
 /// How long a finished poll waits for others to share its transaction. It is short beside a fetch, and long beside
 /// a transaction, each of which costs a search index more than the rows do.
@@ -98,6 +103,15 @@ enum Finished {
     All,
 }
 
+impl Finished {
+    fn entries(&self) -> usize {
+        match self {
+            Self::Polled(polled) => polled.record.new.len() + polled.record.changed.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// The feeds of one host that are still to be leased.
 struct HostQueue {
     host: String,
@@ -128,7 +142,7 @@ impl Poller {
         progress: &(dyn Fn(&str) + Sync),
     ) -> PollSummary {
         let started = self.clock.now();
-        let (finished, mut to_record) = mpsc::channel(MAX_BATCH);
+        let (finished, mut to_record) = mpsc::channel(MAX_LEASED);
         let ask = async move {
             let begun = tokio::try_join!(self.store.new_fetcher(), self.store.has_withdrawals());
             let (fetcher, withdrawals) = match begun {
@@ -254,7 +268,7 @@ impl Recorder<'_> {
         let is_ours = *self.network == Network::Down;
         let mut unreached = std::mem::take(&mut self.unreached).into_iter().peekable();
         while unreached.peek().is_some() {
-            let polls = unreached.by_ref().take(MAX_BATCH);
+            let polls = unreached.by_ref().take(MAX_RECORDED);
             let polls = if is_ours {
                 polls.map(Polled::blaming_our_network).collect()
             } else {
@@ -375,7 +389,7 @@ impl Round<'_> {
         let (firsts, rests): (Vec<_>, Vec<_>) = group
             .into_iter()
             .map(|mut queue| {
-                let rest = queue.feeds.split_off(queue.feeds.len().min(MAX_BATCH));
+                let rest = queue.feeds.split_off(queue.feeds.len().min(MAX_LEASED));
                 let first = (queue.host.clone(), queue.feeds);
                 let host = queue.host;
                 (first, HostQueue { host, feeds: rest })
@@ -437,12 +451,12 @@ fn in_groups(queues: impl Iterator<Item = HostQueue>) -> Vec<Vec<HostQueue>> {
     let mut groups: Vec<Vec<HostQueue>> = Vec::new();
     let mut room = 0;
     for queue in queues {
-        let first = queue.feeds.len().min(MAX_BATCH);
+        let first = queue.feeds.len().min(MAX_LEASED);
         match groups.last_mut() {
             Some(group) if first <= room => group.push(queue),
             _ => {
                 groups.push(vec![queue]);
-                room = MAX_BATCH;
+                room = MAX_LEASED;
             }
         }
         room -= first;
@@ -454,7 +468,7 @@ fn in_chunks(feeds: Vec<Feed>) -> Vec<Vec<Feed>> {
     let mut feeds = feeds.into_iter().peekable();
     std::iter::from_fn(|| {
         feeds.peek()?;
-        Some(feeds.by_ref().take(MAX_BATCH).collect())
+        Some(feeds.by_ref().take(MAX_LEASED).collect())
     })
     .collect()
 }
@@ -462,12 +476,17 @@ fn in_chunks(feeds: Vec<Feed>) -> Vec<Vec<Feed>> {
 /// What is to be recorded together: all that finished while the last batch was written, and within [`LINGER`] of the
 /// first of it. `None` when nothing more comes.
 async fn next_batch(finished: &mut mpsc::Receiver<Finished>) -> Option<Vec<Finished>> {
-    let mut batch = Vec::with_capacity(MAX_BATCH);
-    batch.push(finished.recv().await?);
+    let mut next = finished.recv().await?;
     let until = tokio::time::Instant::now() + LINGER;
-    while batch.len() < MAX_BATCH {
+    let (mut batch, mut entries) = (Vec::new(), 0);
+    loop {
+        entries += next.entries();
+        batch.push(next);
+        if batch.len() >= MAX_RECORDED || entries >= MAX_ENTRIES {
+            break;
+        }
         match tokio::time::timeout_at(until, finished.recv()).await {
-            Ok(Some(one)) => batch.push(one),
+            Ok(Some(one)) => next = one,
             Ok(None) | Err(_) => break,
         }
     }

@@ -84,6 +84,17 @@ impl Store {
         Ok(())
     }
 
+    /// Ends every connection, those that read first: whoever goes last brings what was written into the file itself,
+    /// so that the next to open it finds no log of writes to go through.
+    pub async fn close(&self) {
+        for pool in [&self.readers, &self.writer] {
+            match pool {
+                Pool::Sqlite(pool) => pool.close().await,
+                Pool::Postgres(pool) => pool.close().await,
+            }
+        }
+    }
+
     /// The connections that read.
     pub(crate) fn readers(&self) -> &Pool {
         &self.readers

@@ -4,14 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use model::{Feed, PollOutcome};
 
 use crate::record::PollSummaryRow;
-use crate::rows::{self, Fields, feed_columns, millis};
-use crate::sql::Sql;
+use crate::rows::{self, Fields, all_packed, columns_of_a_feed, millis};
+use crate::sql::{On, Sql};
 use crate::{Store, StoreError};
 
 pub(crate) const FEEDS: &str = concat!(
     "SELECT ",
-    feed_columns!(),
-    " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.withdrawn_at IS NULL ORDER BY f.id"
+    all_packed!(columns_of_a_feed!(), "f.id"),
+    " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.withdrawn_at IS NULL"
 );
 
 /// A moment at which feeds are due or not.
@@ -56,20 +56,19 @@ impl Due {
 
 const DUE: &str = concat!(
     "SELECT ",
-    feed_columns!(),
+    all_packed!(columns_of_a_feed!(), "f.next_poll_at, f.id"),
     " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.status = 'active' AND ",
-    is_due!(),
-    " ORDER BY f.next_poll_at, f.id"
+    is_due!()
 );
 
 /// What somebody is just polling is left to them.
 const DECIDED_ON: &str = concat!(
     "SELECT ",
-    feed_columns!(),
+    all_packed!(columns_of_a_feed!(), "f.id"),
     " FROM feeds f JOIN members m ON m.id = f.member_id
      WHERE f.next_poll_why = 'decided' AND f.status = 'active' AND ",
     is_due!(),
-    " AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.feed_id = f.id AND l.until_at > $1) ORDER BY f.id"
+    " AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.feed_id = f.id AND l.until_at > $1)"
 );
 
 const LAST_POLL: &str = "SELECT MAX(last_polled_at) FROM feeds";
@@ -78,26 +77,29 @@ const RECENT_POLLS: &str =
     "SELECT polled_at, outcome, http_status, duration_ms, body_bytes, entries_new, entries_updated, error
     FROM polls WHERE feed_id = $1 ORDER BY number DESC LIMIT $2";
 
+/// The feeds that a statement gives, packed.
+pub(crate) async fn fetch<'c>(sql: Sql<'_>, on: impl Into<On<'c>>) -> Result<Vec<Feed>, StoreError> {
+    let rows = sql.fetch_packed("feeds", columns_of_a_feed!(), on).await?;
+    rows.iter().map(|packed| rows::unpacked_feed(&packed?)).collect()
+}
+
 impl Store {
     /// Every feed, oldest first; those that were withdrawn left nothing to show.
     pub async fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
-        let rows = Sql::new(FEEDS).fetch_all(self.readers()).await?;
-        rows.iter().map(rows::feed).collect()
+        fetch(Sql::new(FEEDS), self.readers()).await
     }
 
     /// The active feeds whose time has come and that no running `Retry-After` holds back, the longest due first. A time
     /// that lies beyond anything that is ever set counts as come; else a clock that jumped ahead and back would silence
     /// its feed.
     pub async fn due_feeds(&self, due: Due) -> Result<Vec<Feed>, StoreError> {
-        let rows = due.bound(Sql::new(DUE)).fetch_all(self.readers()).await?;
-        rows.iter().map(rows::feed).collect()
+        fetch(due.bound(Sql::new(DUE)), self.readers()).await
     }
 
     /// Those of the feeds that are due that nobody has polled since somebody decided about them: approved or resumed them, or
     /// moved them.
     pub async fn feeds_decided_on(&self, due: Due) -> Result<Vec<Feed>, StoreError> {
-        let rows = due.bound(Sql::new(DECIDED_ON)).fetch_all(self.readers()).await?;
-        rows.iter().map(rows::feed).collect()
+        fetch(due.bound(Sql::new(DECIDED_ON)), self.readers()).await
     }
 
     /// When a feed was last polled, whatever came of it.

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use model::{Entry, Feed, SafeHtml, Week, start_of_day};
 
 use crate::entries::complete;
-use crate::feeds::FEEDS;
+use crate::feeds;
 use crate::links::links_of_entries;
 use crate::rows::{self, EntryRow, Fields, entry_columns, entry_joins, instant, millis};
 use crate::sql::{On, Row, Sql, statements};
@@ -381,11 +381,10 @@ async fn with_members(
     late: HashSet<String>,
 ) -> Result<WeekContents, StoreError> {
     let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
-    let feeds = Sql::new(FEEDS).fetch_all(on.again()).await?;
     Ok(WeekContents {
         previous: previous(on, &entries).await?,
         links: links_of_entries(on, &keys).await?,
-        feeds: feeds.iter().map(rows::feed).collect::<Result<_, _>>()?,
+        feeds: feeds::fetch(Sql::new(feeds::FEEDS), on.again()).await?,
         entries,
         late,
     })

@@ -20,6 +20,8 @@ const NEW_FETCHER: &str = "UPDATE site_state SET fetchers = fetchers + 1 RETURNI
 /// keep its feed from everybody.
 const END_OLD: &str = "DELETE FROM leases WHERE until_at <= $1 OR until_at > $2";
 const HELD: &str = "SELECT feed_id, fetcher, host FROM leases";
+const WANTED: &str = "WITH v (id, version) AS (";
+const CHANGED: &str = ") SELECT v.id FROM v WHERE NOT EXISTS (SELECT 1 FROM feeds f WHERE f.id = v.id AND f.version = v.version)";
 const ADD: &str = "INSERT INTO leases (feed_id, fetcher, host, until_at) ";
 const RENEW: &str = "UPDATE leases SET until_at = $2 WHERE fetcher = $1";
 const RELEASE: &str = "DELETE FROM leases WHERE fetcher = $1";
@@ -78,11 +80,11 @@ impl Store {
             .execute(&mut transaction)
             .await?;
         let mut held = Held::read(&mut transaction).await?;
-        let versions = versions(&mut transaction, wanted).await?;
+        let changed = changed(&mut transaction, wanted).await?;
         let mut leases = Vec::with_capacity(wanted.len());
         let mut given = Vec::new();
         for feed in wanted {
-            let lease = if versions.get(&feed.feed_id) != Some(&feed.feed_version) {
+            let lease = if changed.contains(&feed.feed_id) {
                 Lease::Changed
             } else if held.feeds.contains(&feed.feed_id) {
                 Lease::Held
@@ -167,20 +169,20 @@ impl Held {
     }
 }
 
-async fn versions(
-    transaction: &mut Transaction,
-    wanted: &[WantedFeed],
-) -> Result<HashMap<i64, i64>, StoreError> {
-    let mut versions = HashMap::with_capacity(wanted.len());
+/// Those of the feeds that are no longer as the fetcher knows them.
+async fn changed(transaction: &mut Transaction, wanted: &[WantedFeed]) -> Result<HashSet<i64>, StoreError> {
+    let mut changed = HashSet::new();
     for wanted in statements(wanted, ROWS) {
-        let mut sql = Sql::new("SELECT id, version FROM feeds WHERE id IN ");
-        sql.push_list(wanted.iter().map(|feed| feed.feed_id));
+        let mut sql = Sql::new(WANTED);
+        sql.push_values(wanted, |row, feed| {
+            row.push_bind(feed.feed_id).push_bind(feed.feed_version);
+        })
+        .push(CHANGED);
         for row in sql.fetch_all(&mut *transaction).await? {
-            let mut fields = Fields::of("feeds", &row);
-            versions.insert(fields.take()?, fields.take()?);
+            changed.insert(Fields::of("feeds", &row).take()?);
         }
     }
-    Ok(versions)
+    Ok(changed)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const PRUNED_EVERY: i64 = 32;
 
 const STATES: &str = "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, site_url, status, title,
     etag, last_modified, validators_url, body_hash, next_poll_at, next_poll_why, retry_after_at, failures,
-    failing_since_at, not_a_feed, proposed_url, gone_since_at, name_unknown_since_at, moved_to, moved_since_at, held_why,
+    failing_since_at, not_a_feed, incomplete, proposed_url, gone_since_at, name_unknown_since_at, moved_to, moved_since_at, held_why,
     rhythm_since_at, rhythm_posts, hint_seconds, skip_hours, skip_days, last_entry_at) AS (";
 const UPDATE_FEEDS: &str = ") UPDATE feeds SET
     version = feeds.version + 1, first_success_at = COALESCE(feeds.first_success_at, v.success_at),
@@ -38,7 +38,7 @@ const UPDATE_FEEDS: &str = ") UPDATE feeds SET
     status = v.status, title = v.title, etag = v.etag, last_modified = v.last_modified,
     validators_url = v.validators_url, body_hash = v.body_hash, next_poll_at = v.next_poll_at,
     next_poll_why = v.next_poll_why, retry_after_at = v.retry_after_at, failures = v.failures,
-    failing_since_at = v.failing_since_at, not_a_feed = v.not_a_feed, proposed_url = v.proposed_url,
+    failing_since_at = v.failing_since_at, not_a_feed = v.not_a_feed, incomplete = v.incomplete, proposed_url = v.proposed_url,
     gone_since_at = v.gone_since_at, name_unknown_since_at = v.name_unknown_since_at, moved_to = v.moved_to,
     moved_since_at = v.moved_since_at, held_why = v.held_why, rhythm_since_at = v.rhythm_since_at,
     rhythm_posts = v.rhythm_posts, hint_seconds = v.hint_seconds, skip_hours = v.skip_hours,
@@ -193,6 +193,7 @@ async fn update_feeds(
                 .push_bind(state.failures)
                 .push_bind(state.failing_since.map(millis))
                 .push_bind(state.not_a_feed)
+                .push_bind(&state.incomplete)
                 .push_bind(state.proposed.as_ref().map(Url::as_str))
                 .push_bind(state.gone_since.map(millis))
                 .push_bind(state.name_unknown_since.map(millis))
@@ -644,7 +645,7 @@ mod tests {
     async fn feeds_are_found_by_their_numbers() {
         let store = testing::sqlite().await;
         let mut sql = Sql::new(STATES);
-        let ones = "1,".repeat(31);
+        let ones = "1,".repeat(32);
         sql.push(format!("VALUES ({ones}1), ({ones}2)"))
             .push(UPDATE_FEEDS);
         let states = plan(&store, sql.into_text()).await;

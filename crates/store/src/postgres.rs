@@ -105,6 +105,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "training",
         include_str!("../../../migrations/postgres/0016_training.sql"),
     ),
+    (
+        17,
+        "incomplete",
+        include_str!("../../../migrations/postgres/0017_incomplete.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.

@@ -117,6 +117,8 @@ pub struct FeedState {
     pub failing_since: Option<DateTime<Utc>>,
     /// [`Feed::not_a_feed`].
     pub not_a_feed: bool,
+    /// [`Feed::incomplete`].
+    pub incomplete: Option<String>,
     /// [`Feed::proposed`].
     pub proposed: Option<Url>,
     /// The first of the present run of 410 answers.
@@ -156,6 +158,7 @@ impl FeedState {
             failures: feed.failures,
             failing_since: feed.failing_since,
             not_a_feed: feed.not_a_feed,
+            incomplete: feed.incomplete.clone(),
             proposed: feed.proposed.clone(),
             gone_since: feed.gone_since,
             name_unknown_since: feed.name_unknown_since,

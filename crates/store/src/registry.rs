@@ -14,16 +14,29 @@ use crate::db::Transaction;
 use crate::entries::touch_members;
 use crate::merge::{Origin, Registered, StoredFeed, StoredMember, merged};
 use crate::record::MergeReport;
-use crate::rows::{Fields, millis};
+use crate::rows::{Fields, all_packed, millis};
 use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
-const MEMBERS: &str = "SELECT id, slug, name, organisation, url, kind FROM members ORDER BY id";
-const FEEDS: &str =
-    "SELECT id, member_id, slug, url, address, site, content, include, licence, joined, status, in_file,
-        decided_by IS NOT NULL, owner_by_hand
-    FROM feeds ORDER BY id";
+macro_rules! columns_of_a_member {
+    () => {
+        "id, slug, name, organisation, url, kind"
+    };
+}
+const MEMBERS: &str = concat!(
+    "SELECT ",
+    all_packed!(columns_of_a_member!(), "id"),
+    " FROM members"
+);
+macro_rules! columns_of_a_feed {
+    () => {
+        "id, member_id, slug, url, address, site, content, include, licence, joined, status, \
+         in_file, decided_by IS NOT NULL, \
+         owner_by_hand"
+    };
+}
+const FEEDS: &str = concat!("SELECT ", all_packed!(columns_of_a_feed!(), "id"), " FROM feeds");
 
 const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
 const FORMER_SLUGS: &str = "SELECT slug, member_id FROM member_aliases ORDER BY slug";
@@ -188,11 +201,17 @@ impl Registered {
         // What names others first: without a lock another process may add some in between, and then those are there.
         let alias_rows = Sql::new(ALIASES).fetch_all(on.again()).await?;
         let former_rows = Sql::new(FORMER_SLUGS).fetch_all(on.again()).await?;
-        let feed_rows = Sql::new(FEEDS).fetch_all(on.again()).await?;
+        let feed_rows = Sql::new(FEEDS)
+            .fetch_packed("feeds", columns_of_a_feed!(), on.again())
+            .await?;
+        let member_rows = Sql::new(MEMBERS)
+            .fetch_packed("members", columns_of_a_member!(), on)
+            .await?;
         let mut registered = Self::default();
         let (mut places, mut feeds) = (HashMap::new(), HashMap::new());
-        for row in Sql::new(MEMBERS).fetch_all(on).await? {
-            let mut fields = Fields::of("members", &row);
+        for packed in member_rows.iter() {
+            let packed = packed?;
+            let mut fields = Fields::unpacked("members", &packed);
             let id = fields.take()?;
             places.insert(id, registered.members.len());
             registered.members.push(StoredMember {
@@ -210,8 +229,9 @@ impl Registered {
             let member = fields.read(|id: i64| places.get(&id).copied())?;
             registered.former_slugs.push((slug, member));
         }
-        for row in &feed_rows {
-            let mut fields = Fields::of("feeds", row);
+        for packed in feed_rows.iter() {
+            let packed = packed?;
+            let mut fields = Fields::unpacked("feeds", &packed);
             let id = fields.take()?;
             feeds.insert(id, registered.feeds.len());
             registered.feeds.push(StoredFeed {
@@ -226,9 +246,9 @@ impl Registered {
                 licence: fields.take()?,
                 joined: fields.read(|day: &str| day.parse().ok())?,
                 status: fields.read(FeedStatus::parse)?,
-                in_file: fields.take()?,
-                decided: fields.take()?,
-                owner_by_hand: fields.take()?,
+                in_file: fields.truth()?,
+                decided: fields.truth()?,
+                owner_by_hand: fields.truth()?,
             });
         }
         for row in &alias_rows {

@@ -11,7 +11,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Sqlite};
 
 use crate::StoreError;
 use crate::db::{Pool, Transaction};
-use crate::rows::{Fields, Stored};
+use crate::rows::{Fields, PackedRows, Stored};
 
 /// A value of a statement.
 #[derive(Debug, Clone)]
@@ -251,6 +251,21 @@ impl<'a> Sql<'a> {
         Fields::of(table, &self.fetch_one(on).await?).take()
     }
 
+    /// All rows of `table`, as `all_packed!` gives them: the columns of these names.
+    pub(crate) async fn fetch_packed<'c>(
+        self,
+        table: &'static str,
+        names: &'static str,
+        on: impl Into<On<'c>>,
+    ) -> Result<PackedRows, StoreError> {
+        let text: Option<String> = self.fetch_value(table, on).await?;
+        Ok(PackedRows {
+            table,
+            text: text.unwrap_or_default(),
+            names,
+        })
+    }
+
     /// Runs it and tells how many rows it changed.
     pub(crate) async fn execute<'c>(self, on: impl Into<On<'c>>) -> Result<u64, StoreError> {
         Ok(match run!(self, on, execute) {
@@ -287,7 +302,21 @@ impl<'a> Sql<'a> {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        Ok(sqlx::query_with(AssertSqlSafe(numbered(self.text)), arguments))
+        Ok(sqlx::query_with(
+            AssertSqlSafe(for_postgres(self.text)),
+            arguments,
+        ))
+    }
+}
+
+/// The text as PostgreSQL takes it.
+fn for_postgres(text: Cow<'static, str>) -> Cow<'static, str> {
+    let text = numbered(text);
+    if text.contains("json_array(") {
+        // The name that both know came with PostgreSQL 16.
+        Cow::Owned(text.replace("json_array(", "json_build_array("))
+    } else {
+        text
     }
 }
 

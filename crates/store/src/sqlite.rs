@@ -108,6 +108,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "training",
         include_str!("../../../migrations/sqlite/0016_training.sql"),
     ),
+    (
+        17,
+        "incomplete",
+        include_str!("../../../migrations/sqlite/0017_incomplete.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.

@@ -139,6 +139,12 @@ fn is_real(address: &str) -> bool {
         && !PLACEHOLDERS.contains(&file)
 }
 
+/// Whether a program wrote its description for an author who gave none.
+pub(super) fn has_empty_description(image: &Element<'_, '_>) -> bool {
+    let alt = image.get_attribute("alt");
+    alt.is_some_and(|alt| matches!(alt.trim(), "null" | "undefined" | "None"))
+}
+
 /// Whether a picture is there to count readers: too small to be seen, or from a host that is known for it.
 pub(super) fn is_tracker(image: &Element<'_, '_>) -> bool {
     looks_like_tracker(|name| image.get_attribute(name))

@@ -278,6 +278,9 @@ fn rewrite(html: &str, players: Players) -> Result<String, RewritingError> {
                 image.remove();
                 return Ok(());
             }
+            if pictures::has_empty_description(image) {
+                image.remove_attribute("alt");
+            }
             match pictures::source(image).or_else(|| offered.take()) {
                 Some(address) => image.set_attribute("src", &address)?,
                 None if image.get_attribute("alt").is_none_or(|alt| alt.trim().is_empty()) => image.remove(),

@@ -1,6 +1,7 @@
 //! What becomes of a blog's posts over several polls: deletions at the source, and a move to another platform.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use model::HealthState;
 use store::{Cause, Decision, EntryQuery, MEMBER};
 
 use crate::cases::{NOW, Says};
@@ -303,6 +304,11 @@ async fn problem_12_what_is_no_feed_touches_nothing_and_is_forgotten_when_the_fe
         let feed = web.feed("ada").await;
         assert_eq!(feed.not_a_feed, !page.contains("<rss"), "{page}");
     }
+    let health = web.feed("ada").await.health(chrono_tz::UTC, web.now());
+    assert_eq!(health.state, HealthState::Incomplete);
+    for words in ["not the whole of it", "breaks off", "error log"] {
+        assert!(health.reason.contains(words), "{words}: {}", health.reason);
+    }
     says.set(
         "ada.example",
         Answer::ok(posts_of_ada(&web, &["four", "three", "two", "one"], &[])),
@@ -310,6 +316,9 @@ async fn problem_12_what_is_no_feed_touches_nothing_and_is_forgotten_when_the_fe
     web.pass(TimeDelta::days(2));
     assert_eq!(web.round_of_all().await.entries_new, 1);
     let feed = web.feed("ada").await;
-    assert_eq!((feed.not_a_feed, feed.failures), (false, 0));
+    assert_eq!(
+        (feed.not_a_feed, feed.failures, feed.incomplete),
+        (false, 0, None)
+    );
     assert_eq!(seen(&web).await[1..], known);
 }

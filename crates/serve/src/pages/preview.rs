@@ -4,7 +4,7 @@ use model::{EntryDraft, FeedProblem, Site, first_words};
 use poll::CheckReport;
 use serde::{Deserialize, Serialize};
 
-use super::view::When;
+use super::view::{When, words_of};
 use crate::links;
 
 /// How many posts are shown.
@@ -99,12 +99,7 @@ impl PreviewPost {
             let topic = site.topic(&found.slug)?;
             Some(PreviewTopic {
                 name: topic.name.clone(),
-                why: found
-                    .why
-                    .iter()
-                    .take(EVIDENCE)
-                    .map(|evidence| evidence.text.clone())
-                    .collect(),
+                why: words_of(&found.why, EVIDENCE),
             })
         });
         Self {

@@ -1,7 +1,7 @@
 //! An entry as pages show it: in a list, grouped by day.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use model::{Entry, Pictures, Site, reading_minutes};
+use model::{Entry, Evidence, Pictures, Site, reading_minutes};
 use store::{Conversation, Voiced};
 
 use crate::links;
@@ -191,6 +191,20 @@ pub(super) fn picture(entry: &Entry, site: &Site) -> Option<Picture> {
     })
 }
 
+/// The words that earned a topic, `most` of them at most, each once wherever and however often it stands.
+pub(super) fn words_of(why: &[Evidence], most: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for Evidence { text, .. } in why {
+        let is_new = words
+            .iter()
+            .all(|word| word.to_lowercase() != text.to_lowercase());
+        if is_new && words.len() < most {
+            words.push(text.clone());
+        }
+    }
+    words
+}
+
 /// The entries that were released on one day.
 pub(super) struct Day {
     pub(super) machine: String,
@@ -222,4 +236,27 @@ pub(super) fn by_day(entries: &[Entry], conversations: &[Conversation], site: &S
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::EvidencePlace;
+
+    use super::*;
+
+    #[test]
+    fn words_that_earned_a_topic_are_said_once() {
+        let why = [
+            (EvidencePlace::Title, "Councillors"),
+            (EvidencePlace::Body, "councillors"),
+            (EvidencePlace::Body, "vote"),
+            (EvidencePlace::Hashtag, "ballot"),
+        ];
+        let why = why.map(|(place, text)| Evidence {
+            place,
+            text: text.to_owned(),
+        });
+        assert_eq!(words_of(&why, 2), ["Councillors", "vote"]);
+        assert_eq!(words_of(&why, 9).len(), 3);
+    }
 }

@@ -20,7 +20,7 @@ const ALIASES: &str = "SELECT address FROM feed_aliases WHERE feed_id = $1";
 const ERASE_FEED: &str = "UPDATE feeds SET version = version + 1, slug = 'withdrawn-' || id,
         url = 'https://withdrawn.invalid/' || id, address = $2, site = NULL, site_url = NULL, licence = NULL,
         status = 'retired', in_file = FALSE, etag = NULL, last_modified = NULL, body_hash = NULL, last_error = NULL,
-        moved_to = NULL, moved_since_at = NULL, title = NULL, validators_url = NULL, proposed_url = NULL,
+        moved_to = NULL, moved_since_at = NULL, title = NULL, validators_url = NULL, incomplete = NULL, proposed_url = NULL,
         held_why = NULL, hub_url = NULL, hub_topic = NULL, decided_by = $3, decided_why = NULL, withdrawn_at = $4
     WHERE id = $1 RETURNING slug";
 const OF_FEED: [&str; 8] = [

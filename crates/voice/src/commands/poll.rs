@@ -13,7 +13,7 @@ use crate::{context, output, signals};
 pub(crate) async fn run(options: &Options, arguments: &PollArguments) -> anyhow::Result<ExitCode> {
     let settings = context::settings(options)?;
     let store = context::store_with_registry(options, &settings).await?;
-    let poller = context::poller(&settings, Arc::new(settings.site.clone()), store)?;
+    let poller = context::poller(&settings, Arc::new(settings.site.clone()), store.clone())?;
     let selection = match (arguments.all, arguments.feeds.as_slice()) {
         (true, _) => Selection::All,
         (false, []) => Selection::Due,
@@ -30,6 +30,7 @@ pub(crate) async fn run(options: &Options, arguments: &PollArguments) -> anyhow:
         .poll(feeds, &mut network, &signals::stop()?, &advance)
         .await;
     summary.skipped += skipped;
+    store.close().await;
     bar.finish_and_clear();
     if options.json {
         output::print_json(&summary)?;

@@ -16,6 +16,9 @@ use tokio::sync::watch;
 use crate::cli::{Options, Role, ServeArguments};
 use crate::{context, signals};
 
+/// How long a Voice that stops waits for its database to be closed.
+const CLOSING: Duration = Duration::from_secs(2);
+
 pub(crate) async fn run(options: &Options, arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     let settings = context::settings(options)?;
     let role = arguments.role;
@@ -106,6 +109,8 @@ pub(crate) async fn poll_and_serve(
     if let Some(posting) = posting {
         posting.await.context("the sending of mail stopped")?;
     }
+    // Whoever still reads is not waited for: the next start makes up for it.
+    let _ = tokio::time::timeout(CLOSING, store.close()).await;
     Ok(())
 }
 

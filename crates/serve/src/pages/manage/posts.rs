@@ -13,7 +13,7 @@ use crate::form::Form;
 use crate::links;
 use crate::pages::page;
 use crate::pages::shell::{Part, Shell};
-use crate::pages::view::When;
+use crate::pages::view::{When, words_of};
 use crate::private::{Replied, Reply, Visit};
 
 /// How many words of the evidence for a topic are shown.
@@ -166,12 +166,7 @@ async fn render(
             .iter()
             .map(|topic| TopicLine {
                 name: name(&topic.slug),
-                why: topic
-                    .why
-                    .iter()
-                    .take(EVIDENCE)
-                    .map(|evidence| evidence.text.clone())
-                    .collect(),
+                why: words_of(&topic.why, EVIDENCE),
             })
             .collect(),
         choices: site
