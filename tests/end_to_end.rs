@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -240,6 +240,28 @@ fn a_poll_killed_at_request(kill_at: usize) {
     let stored = keys.len();
     keys.dedup();
     assert_eq!((stored, keys.len()), (600, 600), "every entry once");
+}
+
+#[test]
+fn more_hosts_are_asked_than_files_may_be_open_at_first() {
+    const HOSTS: usize = 150;
+    let blogs = Blogosphere::of_many_hosts(Duration::ZERO);
+    let slugs: Vec<String> = (0..HOSTS).map(|number| format!("blog-{number}")).collect();
+    let feeds: Vec<(&str, String)> = (slugs.iter().enumerate())
+        .map(|(number, slug)| (slug.as_str(), blogs.url_at_host(number, &format!("/{slug}"))))
+        .collect();
+    for slug in &slugs {
+        blogs.answer(&format!("/{slug}"), Answer::Feed(rss(slug, [1])));
+    }
+    let voice = Voice::on(None, &config(&feeds));
+    let poll = "ulimit -Sn 64 && exec \"$0\" poll --all --json";
+    let polled = Command::new("sh")
+        .args(["-c", poll, env!("CARGO_BIN_EXE_voice")])
+        .current_dir(voice.path(""))
+        .output()
+        .unwrap();
+    let summary: Value = serde_json::from_slice(&polled.stdout).unwrap();
+    assert_eq!(summary["changed"], HOSTS, "{summary:#} {}", text(&polled.stderr));
 }
 
 #[test]

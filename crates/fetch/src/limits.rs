@@ -23,8 +23,9 @@ pub(crate) const HEADER_LIST: u32 = 64 << 10;
 /// How much of a body that means nothing is read, in bytes, and for how long.
 const SKIPPED: u64 = 64 << 10;
 const SKIPPING: Duration = Duration::from_secs(1);
-/// A connection keeps the address on which it was judged, so it is not kept long.
-pub(crate) const POOLED: Duration = Duration::from_secs(30);
+/// How long a connection waits for the next request to its host, which a round makes at once or not at all: a round asks
+/// thousands of hosts, each open connection is a file, and it keeps the address on which it was judged.
+pub(crate) const POOLED: Duration = Duration::from_millis(250);
 
 /// The body of `response`, decompressed, if it has at most `cap` bytes. `received` counts what came over the wire.
 pub(crate) async fn read_body(

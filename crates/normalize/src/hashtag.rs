@@ -2,7 +2,8 @@
 //!
 //! Works on plain text, where entities are characters already, and on the sanitised markup for what plain text no
 //! longer tells: code, and links to a place within a page. Refuses what only looks like a hashtag: numbers (`#1`),
-//! colours (`#fff`), fragments of addresses, `C#`, `x#y` and the rest of an entity (`&#39;`).
+//! colours (`#fff`), fragments of addresses, chat channels (`#events-north`), `C#`, `x#y` and the rest of an entity
+//! (`&#39;`).
 
 use std::borrow::Cow;
 
@@ -14,6 +15,13 @@ use crate::text::plain_text;
 const SIGNS: [char; 2] = ['#', '＃'];
 /// Elements that hold code, as the sanitiser writes them.
 const CODE: [&str; 4] = ["code", "pre", "kbd", "samp"];
+
+/// Words around a colour.
+const COLOURS: [&str; 7] = ["colour", "color", "background", "contrast", "css", "hex", "rgb"];
+/// Words around the name of a chat channel.
+const CHATS: [&str; 2] = ["channel", "slack"];
+/// How many characters are around.
+const NEAR: usize = 60;
 
 /// The hashtags of a post: folded for case and width, without `#`, sorted, each once. `text` is the plain text of
 /// `safe_html`, which is the sanitised post.
@@ -57,7 +65,8 @@ pub(crate) fn occurrences(text: &str) -> impl Iterator<Item = &str> {
         let found = tag.chars().any(char::is_alphabetic)
             && (joined_to_another || may_begin(&text[..at]))
             && !is_colour(tag, &text[..at], &rest[len..])
-            && !rest[len..].trim_start_matches(' ').starts_with('{');
+            && !rest[len..].trim_start_matches(' ').starts_with('{')
+            && !is_channel(&text[..at], &rest[len..]);
         if found {
             last_end = start + len;
         }
@@ -149,8 +158,16 @@ fn is_colour(tag: &str, before: &str, after: &str) -> bool {
     let first = tag.as_bytes()[0];
     tag.bytes().any(|byte| byte.is_ascii_digit()) && !has_a_meaning(tag)
         || tag.bytes().all(|byte| byte.eq_ignore_ascii_case(&first))
-        || speaks_of_colours(last_characters(before, 60))
-        || speaks_of_colours(&after[..after.char_indices().nth(60).map_or(after.len(), |(at, _)| at)])
+        || speaks_of(&COLOURS, before, after)
+}
+
+/// Whether a "hashtag" is the first word of a chat channel's name (`the #events-north channel`): a hashtag ends at its
+/// hyphen, such a name does not.
+fn is_channel(before: &str, after: &str) -> bool {
+    let goes_on = after
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(is_tag_character));
+    goes_on && speaks_of(&CHATS, before, after)
 }
 
 /// Whether hexadecimal digits are letters with a year, or two letters with a "to".
@@ -167,17 +184,14 @@ fn has_a_meaning(tag: &str) -> bool {
     }
 }
 
-fn last_characters(text: &str, count: usize) -> &str {
-    text.char_indices()
-        .nth_back(count)
-        .map_or(text, |(at, _)| &text[at..])
-}
-
-fn speaks_of_colours(text: &str) -> bool {
-    let text = text.to_lowercase();
-    ["colour", "color", "background", "contrast", "css", "hex", "rgb"]
-        .iter()
-        .any(|word| text.contains(word))
+/// Whether one of these words stands within [`NEAR`] characters.
+fn speaks_of(words: &[&str], before: &str, after: &str) -> bool {
+    let start = before.char_indices().nth_back(NEAR).map_or(0, |(at, _)| at);
+    let end = after.char_indices().nth(NEAR).map_or(after.len(), |(at, _)| at);
+    [&before[start..], &after[..end]].into_iter().any(|near| {
+        let near = near.to_lowercase();
+        words.iter().any(|word| near.contains(word))
+    })
 }
 
 #[cfg(test)]
@@ -217,6 +231,9 @@ mod tests {
             ("as the #BBC said behind its #facade", &["bbc", "facade"]),
             ("#B2B at #ac2015 and #ace2016", &["ac2015", "ace2016", "b2b"]),
             ("#main { margin: 0 }", &[]),
+            ("ask in the #events-north channel; Slack: #events-south", &[]),
+            ("#events-related news, #one- and two", &["events", "one"]),
+            ("the #events channel in Slack", &["events"]),
             (
                 "#自治体 #Größe #cafe\u{301} #2015budget _#emphasis_",
                 &["2015budget", "café", "emphasis", "größe", "自治体"],

@@ -51,7 +51,7 @@ const LEAD_WORDS: usize = 80;
 /// Points at which a topic holds.
 const ENOUGH: f64 = 3.5;
 /// Which part of the strongest topic's points a topic needs.
-const SHARE: f64 = 0.5;
+const SHARE: f64 = 0.4;
 /// For how many words of a text one of the words that a topic needs has to stand there.
 const NEEDED_EVERY: usize = 600;
 /// How many words of evidence a topic shows at most.
@@ -235,6 +235,29 @@ impl Tagger {
             }
         }
         matches.into_iter().flatten().collect()
+    }
+
+    /// The words of a post that speak for a topic, whether it holds by them or not: for a topic that somebody set by
+    /// hand. Where it has none, those of its children. Takes what [`Tagger::tag`] takes.
+    pub fn evidence(
+        &self,
+        slug: &str,
+        title: &str,
+        text: &str,
+        categories: &[String],
+        hashtags: &[String],
+    ) -> Vec<Evidence> {
+        let Some(topic) = self.topics.iter().position(|topic| topic.slug == slug) else {
+            return Vec::new();
+        };
+        let categories_text = categories.join("\n|\n");
+        let mut account = self.weigh(title, text, categories, &categories_text, hashtags);
+        let children = (topic + 1..self.topics.len()).filter(|&at| self.topics[at].parent == Some(topic));
+        std::iter::once(topic)
+            .chain(children)
+            .map(|at| best(&mut account.earned[at]))
+            .find(|words| !words.is_empty())
+            .unwrap_or_default()
     }
 
     /// How every topic fared in a post, in the order of the rules: for whoever writes them. Takes what [`Tagger::tag`]
@@ -555,6 +578,22 @@ mod tests {
         assert!((matches[0].score - matches[1].score).abs() < f64::EPSILON);
         let matches = tagger().tag("Examplecamp", "for one Mentor", &[], &[]);
         assert_eq!(matches[0].why[0].text, "Mentor");
+    }
+
+    #[test]
+    fn words_speak_for_a_topic_that_does_not_hold() {
+        let words = |slug: &str, text: &str| -> Vec<String> {
+            let words = tagger().evidence(slug, "", text, &[], &[]);
+            words.into_iter().map(|one| one.text).collect()
+        };
+        assert_eq!(
+            words("democracy", "One Councillor likes football."),
+            ["Councillor"]
+        );
+        assert_eq!(words("skills", "at Examplecamp"), ["Examplecamp"]);
+        assert_eq!(words("skills", "a mentor at Examplecamp"), ["mentor"]);
+        assert_eq!(words("camp", "a mentor"), [""; 0]);
+        assert_eq!(words("nothing", "a mentor"), [""; 0]);
     }
 
     #[test]

@@ -71,7 +71,10 @@ pub async fn replay(store: &Store, site: &Site, mut found: impl FnMut(Replayed))
 pub fn retagged(tagger: &Tagger, site: &Site, post: &StoredPost, decisions: &Decisions) -> Retagged {
     let title = post.title.as_deref().unwrap_or_default();
     let topics = tagger.tag(title, &post.text, &post.categories, &post.hashtags);
-    let topics = decisions.apply(topics);
+    let mut topics = decisions.apply(topics);
+    for topic in topics.iter_mut().filter(|topic| topic.why.is_empty()) {
+        topic.why = tagger.evidence(&topic.slug, title, &post.text, &post.categories, &post.hashtags);
+    }
     let shown = shows(post.include, &topics, &post.hashtags, site);
     Retagged { topics, shown }
 }
@@ -147,4 +150,49 @@ fn fingerprint(site: &Site) -> String {
         env!("CARGO_PKG_VERSION")
     );
     format!("{:032x}", XxHash3_128::oneshot(rules.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{IncludeChoice, Topic, TopicRules};
+
+    use super::*;
+    use crate::traces::site;
+
+    #[test]
+    fn what_a_moderator_gives_shows_the_words_that_speak_for_it() {
+        let topic = |slug: &str| Topic {
+            slug: slug.to_owned(),
+            name: slug.to_owned(),
+            description: String::new(),
+            parent: None,
+            rules: TopicRules {
+                phrases: vec![(slug.to_owned(), 1.0)],
+                ..TopicRules::default()
+            },
+        };
+        let site = Site {
+            topics: vec![topic("bins"), topic("buses")],
+            ..site()
+        };
+        let post = StoredPost {
+            id: 1,
+            key: "key".to_owned(),
+            title: None,
+            text: "On Bins, and no more.".to_owned(),
+            categories: Vec::new(),
+            hashtags: Vec::new(),
+            topics: Vec::new(),
+            shown: true,
+            include: IncludeChoice::All,
+        };
+        let given = |slug: &str| (slug.to_owned(), true);
+        let decisions = Decisions::from(vec![given("bins"), given("buses")]);
+        let topics = retagged(&Tagger::new(&site.topics), &site, &post, &decisions).topics;
+        let words: Vec<Vec<&str>> = topics
+            .iter()
+            .map(|topic| topic.why.iter().map(|one| one.text.as_str()).collect())
+            .collect();
+        assert_eq!(words, [vec!["Bins"], vec![]]);
+    }
 }

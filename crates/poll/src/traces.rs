@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::changes::changes;
 
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     Site {
         title: String::new(),
         subtitle: String::new(),

@@ -13,6 +13,7 @@ use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::enclosures::{self, files_column};
 use crate::entries::{Write, touch};
+use crate::evidence::keep_evidence;
 use crate::labels::{self, labels_of};
 use crate::links::{self, Link, links_of};
 use crate::record::ChangedEntry;
@@ -71,17 +72,20 @@ pub(crate) async fn rewrite(
     let mut substantial = 0;
     let decided = topics::decisions(&mut *transaction, changed.iter().map(|changed| changed.id)).await?;
     for changed in changed {
+        let Some(before) = before(transaction, write.feed_id, changed).await? else {
+            continue;
+        };
         let under_decisions = decided.get(&changed.id).map(|decisions| {
             let mut changed = changed.clone();
-            changed.draft.topics = decisions.apply(changed.draft.topics);
+            let draft = &mut changed.draft;
+            draft.topics = decisions.apply(std::mem::take(&mut draft.topics));
+            keep_evidence(draft, &before.draft.topics);
             changed.shown |= decisions.give_a_topic();
             changed
         });
         let changed = under_decisions.as_ref().unwrap_or(changed);
-        if let Some(before) = before(transaction, write.feed_id, changed).await? {
-            rewrite_one(transaction, write, changed, before, revision).await?;
-            substantial += u32::from(changed.substantial);
-        }
+        rewrite_one(transaction, write, changed, before, revision).await?;
+        substantial += u32::from(changed.substantial);
     }
     Ok(substantial)
 }

@@ -30,6 +30,7 @@ mod edits;
 mod enclosures;
 mod entries;
 mod error;
+mod evidence;
 mod feed_problems;
 mod feeds;
 mod hosts;

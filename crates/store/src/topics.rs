@@ -109,6 +109,13 @@ pub enum RetagProgress {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decisions(Vec<(String, bool)>);
 
+impl From<Vec<(String, bool)>> for Decisions {
+    /// Each a topic's slug, and whether the entry has it; in the order in which they were decided.
+    fn from(decided: Vec<(String, bool)>) -> Self {
+        Self(decided)
+    }
+}
+
 impl Decisions {
     /// Whether a moderator gave the entry a topic.
     pub(crate) fn give_a_topic(&self) -> bool {

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::{Cli, Command, ServeArguments};
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         eprintln!("voice: {error:#}");
         return ExitCode::from(MISUSED);
     }
+    open_many_files();
     let command = command.unwrap_or(Command::Serve(ServeArguments::default()));
     // A server answers many people at once. A command has one thing to do: on one thread its tasks hand over to one
     // another without waking each other's threads; what computes has threads of its own either way.
@@ -70,6 +72,15 @@ fn main() -> ExitCode {
             ExitCode::from(if is_misuse(&error) { MISUSED } else { FAILED })
         }
     }
+}
+
+/// Lets as many files be open as the system allows, and not the 1,024 that are usual: each host that is asked is one, and
+/// each reader who is answered.
+fn open_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum;
+    // Where that may not be, it stays as it was.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
 }
 
 /// Whether the command line or the configuration is to blame.

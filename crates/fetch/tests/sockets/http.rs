@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::support::{Reply, Server, answer, body, config, failure, fetcher, get, now, read_head, write};
 use fetch::{FailureKind, Fetch, FetchConfig, FetchError, FetchOutcome, Fetcher, Hop};
 use model::Validators;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -439,6 +440,29 @@ async fn a_slow_host_does_not_eat_the_pool() {
     waiting.shutdown().await;
     in_time(slow.url("/")).await;
     assert!(slow.heads().iter().filter(|head| head.contains("/never")).count() <= 1);
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_who_asks_again_at_once_and_then_let_go() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Url = format!("http://{}/", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        for _ in 0..2 {
+            read_head(&mut stream).await;
+            let kept = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+            stream.write_all(kept).await.unwrap();
+        }
+        stream.read(&mut [0]).await.unwrap()
+    });
+    let fetcher = fetcher(LOOPBACK);
+    for _ in 0..2 {
+        body(get(&fetcher, &url).await);
+    }
+    let more = tokio::time::timeout(Duration::from_secs(20), server).await;
+    assert_eq!(more.expect("an idle connection is let go").unwrap(), 0);
 }
 
 #[test]

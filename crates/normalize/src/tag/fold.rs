@@ -1,13 +1,14 @@
-//! Text made comparable: lower case, without accents, one space between words, a line break where a block,
-//! sentence or clause ends, so that no phrase matches across it. Remembers where each word stands in the text itself.
+//! Text made comparable: lower case, without accents, one space before each word, a line break before that where a
+//! block, sentence or clause ended, so that no phrase matches across it. Remembers where each word stands in the text
+//! itself.
 //!
 //! Addresses that a text spells out are left out: words inside them are not the author's.
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
-/// Between the words of a clause.
+/// Before each word.
 const SPACE: u8 = b' ';
-/// Between clauses.
+/// Between clauses, before the space.
 const BREAK: u8 = b'\n';
 
 /// A word of the folded text.
@@ -32,7 +33,7 @@ const LOWER: [u8; 256] = {
     lower
 };
 
-/// A folded text. Every word in it follows a separator, the first one too.
+/// A folded text. Every word in it follows a space, the first one too.
 pub(super) struct Folded<'a> {
     source: &'a str,
     text: Vec<u8>,
@@ -45,11 +46,11 @@ impl<'a> Folded<'a> {
     pub(super) fn new(source: &'a str) -> Self {
         let mut folded = Self {
             source,
-            text: Vec::with_capacity(source.len() + 2),
+            text: Vec::with_capacity(source.len() + source.len() / 32 + 4),
             words: Vec::with_capacity(source.len() / 5),
             in_word: false,
         };
-        folded.text.push(BREAK);
+        folded.text.extend([BREAK, SPACE]);
         let bytes = source.as_bytes();
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -127,9 +128,15 @@ impl<'a> Folded<'a> {
             if let Some(word) = self.words.last_mut() {
                 word.end = at as u32;
             }
-            self.text.push(with);
-        } else if let (Some(last @ &mut SPACE), BREAK) = (self.text.last_mut(), with) {
+            if with == BREAK {
+                self.text.push(BREAK);
+            }
+            self.text.push(SPACE);
+        } else if let ([.., before, last], BREAK) = (self.text.as_mut_slice(), with)
+            && *before != BREAK
+        {
             *last = BREAK;
+            self.text.push(SPACE);
         }
     }
 
@@ -203,14 +210,15 @@ mod tests {
     #[test]
     fn folds() {
         for (text, folded) in [
-            ("Open  Data\t—  Café\nnext", "\nopen data cafe\nnext\n"),
+            ("Open  Data\t—  Café\nnext", "\n open data cafe\n next\n "),
             (
                 "Cafe\u{301}s: the council’s GOV.UK pages.",
-                "\ncafes\nthe councils gov uk pages\n",
+                "\n cafes\n the councils gov uk pages\n ",
             ),
-            ("see https://example.org/open-data now", "\nsee\nnow\n"),
-            ("co-design; (so) what?", "\nco design\nso\nwhat\n"),
-            ("", "\n"),
+            ("see https://example.org/open-data now", "\n see\n now\n "),
+            ("co-design; (so) what?", "\n co design\n so\n what\n "),
+            ("", "\n "),
+            ("one , . two", "\n one\n two\n "),
         ] {
             assert_eq!(Folded::new(text).text(), folded.as_bytes(), "{text}");
         }
@@ -219,11 +227,11 @@ mod tests {
     #[test]
     fn leads_back_to_the_text_itself() {
         let folded = Folded::new("Über Citizens’  “Open  Data” day");
-        assert_eq!(folded.text(), b"\nuber citizens open data day\n");
-        assert_eq!(folded.original(15, 24), "Open  Data");
-        assert_eq!(folded.original(1, 5), "Über");
+        assert_eq!(folded.text(), b"\n uber citizens open data day\n ");
+        assert_eq!(folded.original(16, 25), "Open  Data");
+        assert_eq!(folded.original(2, 6), "Über");
         assert_eq!(folded.word_count(), 5);
-        assert_eq!(folded.end_of_lead(2), 15);
+        assert_eq!(folded.end_of_lead(2), 16);
         assert_eq!(folded.end_of_lead(9), folded.text().len());
     }
 }

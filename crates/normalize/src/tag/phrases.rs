@@ -18,8 +18,8 @@ pub(super) struct Phrases {
     of_head: Vec<Vec<Phrase>>,
 }
 
-/// A phrase's head, up to the first word that ends in `*`, is found by the automaton; what follows is compared word
-/// by word.
+/// A phrase's head, up to the first word that ends in `*`, is found by the automaton, with the space before its first
+/// word unless that may begin with something else; what follows is compared word by word.
 #[derive(Debug)]
 struct Phrase {
     id: u32,
@@ -74,17 +74,12 @@ impl Phrases {
         let text = text.text();
         let mut hits = Vec::new();
         for found in self.heads.find_overlapping_iter(text) {
-            // The folded text begins with a separator, so that there always is a byte before.
-            let begins_word = is_separator(text[found.start() - 1]);
             for phrase in &self.of_head[found.pattern()] {
-                if !begins_word && !phrase.begins_open {
-                    continue;
-                }
                 if let Some(end) = phrase.end(text, found.end()) {
-                    let start = if begins_word {
-                        found.start()
-                    } else {
+                    let start = if phrase.begins_open {
                         word_start(text, found.start())
+                    } else {
+                        found.start() + 1
                     };
                     hits.push(Hit {
                         phrase: phrase.id,
@@ -118,7 +113,7 @@ impl Phrase {
         let mut head = String::new();
         let mut head_is_open = false;
         for (word, open) in words.by_ref() {
-            if !head.is_empty() {
+            if !(head.is_empty() && begins_open) {
                 head.push(' ');
             }
             head.push_str(&word);
