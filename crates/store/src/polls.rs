@@ -565,6 +565,10 @@ mod tests {
             polls.len()
         );
         assert_eq!(polls[0].at, minutes(229));
+        // The last of all brings something new.
+        let last = found(&reread(&store, &ada).await, "new");
+        store.record_polls(&[last]).await.unwrap();
+        assert_eq!(store.polls_not_modified(ada.id, 50).await.unwrap(), (50, 49));
     }
 
     #[tokio::test]
