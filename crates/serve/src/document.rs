@@ -236,7 +236,7 @@ impl Sealed {
         Shape {
             encoding: negotiate::encoding(asked),
             for_browser: self.kind.is_styled() && negotiate::is_browser(asked),
-            is_known: negotiate::not_modified(asked, &self.tag, self.last_modified(now)),
+            is_known: negotiate::not_modified(asked, &self.tag, || self.last_modified(now)),
         }
     }
 

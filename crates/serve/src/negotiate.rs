@@ -48,22 +48,31 @@ impl Encoding {
 
 /// The encoding that the asker likes best, and that we like best among those.
 pub(crate) fn encoding(headers: &HeaderMap) -> Encoding {
-    let offers = weighted(headers, &ACCEPT_ENCODING);
-    let quality = |encoding: Encoding| {
-        let name = encoding.name()?;
-        let find = |wanted: &str| offers.iter().find(|(token, _)| token == wanted).map(|&(_, q)| q);
-        // RFC 9110 section 8.4.1.3: a recipient treats x-gzip as gzip.
-        find(name)
-            .or_else(|| (name == "gzip").then(|| find("x-gzip")).flatten())
-            .or_else(|| find("*"))
-    };
-    let identity = offers
-        .iter()
-        .find(|(token, _)| token == "identity")
-        .map_or(0, |&(_, q)| q);
-    let mut best = (Encoding::Identity, identity);
+    // What is said of each name, and of all others.
+    let (mut identity, mut gzip, mut brotli, mut zstd) = (None, None, None, None);
+    let (mut x_gzip, mut others) = (None, None);
+    for (token, q) in weighted(headers, &ACCEPT_ENCODING) {
+        let said = match () {
+            () if token.eq_ignore_ascii_case("gzip") => &mut gzip,
+            () if token.eq_ignore_ascii_case("br") => &mut brotli,
+            () if token.eq_ignore_ascii_case("zstd") => &mut zstd,
+            () if token.eq_ignore_ascii_case("identity") => &mut identity,
+            // RFC 9110 section 8.4.1.3: a recipient treats x-gzip as gzip.
+            () if token.eq_ignore_ascii_case("x-gzip") => &mut x_gzip,
+            () if token == "*" => &mut others,
+            () => continue,
+        };
+        said.get_or_insert(q);
+    }
+    let mut best = (Encoding::Identity, identity.unwrap_or(0));
     for encoding in Encoding::PREFERRED {
-        let q = quality(encoding).unwrap_or(0);
+        let said = match encoding {
+            Encoding::Identity => identity,
+            Encoding::Gzip => gzip.or(x_gzip),
+            Encoding::Brotli => brotli,
+            Encoding::Zstd => zstd,
+        };
+        let q = said.or(others).unwrap_or(0);
         let better = if best.0 == Encoding::Identity {
             q >= best.1
         } else {
@@ -78,12 +87,10 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Encoding {
 
 /// Whether the asker likes JSON better than a page.
 pub(crate) fn prefers_json(headers: &HeaderMap) -> bool {
-    let offers = weighted(headers, &ACCEPT);
     let quality = |names: &[&str]| {
-        offers
-            .iter()
-            .filter(|(token, _)| names.contains(&token.as_str()))
-            .map(|&(_, q)| q)
+        weighted(headers, &ACCEPT)
+            .filter(|(token, _)| names.iter().any(|name| token.eq_ignore_ascii_case(name)))
+            .map(|(_, q)| q)
             .max()
     };
     let json = quality(&[
@@ -103,7 +110,7 @@ pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
 
 /// Whether the asker has the document with this tag (without quotes and encoding) and this date already.
 /// `If-None-Match` is compared weakly and across encodings; `If-Modified-Since` counts only without it.
-pub(crate) fn not_modified(headers: &HeaderMap, tag: &str, modified: DateTime<Utc>) -> bool {
+pub(crate) fn not_modified(headers: &HeaderMap, tag: &str, modified: impl FnOnce() -> DateTime<Utc>) -> bool {
     if headers.contains_key(IF_NONE_MATCH) {
         return values(headers, &IF_NONE_MATCH).any(|candidate| {
             let opaque = candidate.strip_prefix("W/").unwrap_or(candidate);
@@ -116,7 +123,7 @@ pub(crate) fn not_modified(headers: &HeaderMap, tag: &str, modified: DateTime<Ut
         .get(IF_MODIFIED_SINCE)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| DateTime::parse_from_rfc2822(text.trim()).ok())
-        .is_some_and(|since| modified <= since)
+        .is_some_and(|since| modified() <= since)
 }
 
 /// What the tag of a feed ends in, before its encoding, where it is sent to a browser.
@@ -146,17 +153,15 @@ fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
         .filter(|value| !value.is_empty())
 }
 
-/// The members of a list with weights, in thousandths (RFC 9110 section 12.4.2); names in lower case.
-fn weighted(headers: &HeaderMap, name: &HeaderName) -> Vec<(String, u16)> {
-    values(headers, name)
-        .map(|member| {
-            let mut parts = member.split(';').map(str::trim);
-            let token = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-            let quality = weight.map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
-            (token, (quality.clamp(0.0, 1.0) * 1000.0) as u16)
-        })
-        .collect()
+/// The members of a list with weights, in thousandths (RFC 9110 section 12.4.2).
+fn weighted<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = (&'a str, u16)> {
+    values(headers, name).map(|member| {
+        let mut parts = member.split(';').map(str::trim);
+        let token = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let quality = weight.map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
+        (token, (quality.clamp(0.0, 1.0) * 1000.0) as u16)
+    })
 }
 
 #[cfg(test)]
@@ -182,6 +187,8 @@ mod tests {
             (&["gzip;q=0"], Encoding::Identity),
             (&["identity, gzip;q=0.5"], Encoding::Identity),
             (&["GZIP ; Q=1.0"], Encoding::Gzip),
+            (&["gzip;q=0", "x-gzip"], Encoding::Identity),
+            (&["br;q=0.5, BR, gzip;q=0.9"], Encoding::Gzip),
             (&["gzip;q=nonsense"], Encoding::Identity),
             (&["*;q=0"], Encoding::Identity),
             (&[""], Encoding::Identity),
@@ -205,7 +212,7 @@ mod tests {
             ("abc", false),
         ] {
             assert_eq!(
-                not_modified(&headers(&IF_NONE_MATCH, &[sent]), "abc", at),
+                not_modified(&headers(&IF_NONE_MATCH, &[sent]), "abc", || at),
                 same,
                 "{sent}"
             );
@@ -216,14 +223,14 @@ mod tests {
     fn dates_count_only_without_tags() {
         let at = "2026-11-23T09:00:00Z".parse().unwrap();
         let mut sent = headers(&IF_MODIFIED_SINCE, &["Mon, 23 Nov 2026 09:00:00 GMT"]);
-        assert!(not_modified(&sent, "abc", at));
-        assert!(!not_modified(&sent, "abc", at + chrono::TimeDelta::seconds(1)));
+        assert!(not_modified(&sent, "abc", || at));
+        assert!(!not_modified(&sent, "abc", || at + chrono::TimeDelta::seconds(1)));
         sent.insert(IF_NONE_MATCH, "\"other\"".parse().unwrap());
-        assert!(!not_modified(&sent, "abc", at));
+        assert!(!not_modified(&sent, "abc", || at));
         assert!(!not_modified(
             &headers(&IF_MODIFIED_SINCE, &["yesterday"]),
             "abc",
-            at
+            || at
         ));
         assert_eq!(http_date(at), "Mon, 23 Nov 2026 09:00:00 GMT");
     }

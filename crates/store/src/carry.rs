@@ -16,7 +16,13 @@ use crate::{Store, StoreError};
 
 /// Tables that stay behind: each database has its own migrations and counts for itself what comes, and nobody who polls the
 /// one polls the other.
-const STAYS: [&str; 3] = [MIGRATION_TABLE, "leases", "entry_counts"];
+const STAYS: [&str; 5] = [
+    MIGRATION_TABLE,
+    "leases",
+    "entry_counts",
+    "member_counts",
+    "member_newest",
+];
 
 /// How many values are read and written at once: some dozens of entries, some hundreds of small rows.
 const VALUES: usize = 2048;
@@ -507,6 +513,7 @@ pub(crate) mod tests {
         assert_eq!((second.changed, &second.tables), (false, &first.tables));
         let to = to.open().await;
         assert_eq!(search(&to, "naive").await, 1, "what is searched is there too");
+        assert_eq!(testing::recounted(&to).await, testing::recounted(&from).await);
         // The carried Voice goes on: numbers are given out behind those that came.
         let cat = feed(&to, "https://cat.example.org/feed", "Cat").await;
         record(&to, &cat, vec![Sample::new("new").entry()]).await;

@@ -31,7 +31,7 @@ const CHANGES: &str = concat!(
 const WITHDRAWN: &str = "SELECT e.uri, e.key, e.withdrawn_at, e.changed_at FROM entries e
     WHERE e.shown = FALSE AND e.arrival IS NOT NULL ORDER BY e.changed_at DESC, e.id DESC LIMIT $1";
 const WITHDRAWN_OF_MEMBER: &str = "SELECT e.uri, e.key, e.withdrawn_at, e.changed_at FROM entries e
-    WHERE e.shown = FALSE AND e.arrival IS NOT NULL AND +e.member_id = (SELECT m.id FROM members m WHERE m.slug = $2)
+    WHERE e.shown = FALSE AND e.arrival IS NOT NULL AND e.member_id = (SELECT m.id FROM members m WHERE m.slug = $2)
     ORDER BY e.changed_at DESC, e.id DESC LIMIT $1";
 
 const FIRST_SUCCESS: &str = "SELECT first_success_at FROM site_state";
@@ -303,7 +303,10 @@ mod tests {
         for (sql, index) in [
             (CHANGES, "SEARCH e USING INDEX entries_changed"),
             (WITHDRAWN, "SCAN e USING INDEX entries_left"),
-            (WITHDRAWN_OF_MEMBER, "SCAN e USING INDEX entries_left"),
+            (
+                WITHDRAWN_OF_MEMBER,
+                "SEARCH e USING INDEX entries_left_of_member (member_id=?)",
+            ),
         ] {
             let plan = plan(&store, sql.to_owned()).await;
             assert!(

@@ -76,6 +76,9 @@ const LAST_POLL: &str = "SELECT MAX(last_polled_at) FROM feeds";
 const RECENT_POLLS: &str =
     "SELECT polled_at, outcome, http_status, duration_ms, body_bytes, entries_new, entries_updated, error
     FROM polls WHERE feed_id = $1 ORDER BY number DESC LIMIT $2";
+const NOT_MODIFIED: &str =
+    "SELECT COUNT(*), COALESCE(SUM(CASE WHEN r.outcome = 'not_modified' THEN 1 ELSE 0 END), 0)
+    FROM (SELECT p.outcome FROM polls p WHERE p.feed_id = $1 ORDER BY p.number DESC LIMIT $2) r";
 
 /// The feeds that a statement gives, packed.
 pub(crate) async fn fetch<'c>(sql: Sql<'_>, on: impl Into<On<'c>>) -> Result<Vec<Feed>, StoreError> {
@@ -130,6 +133,17 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// How many polls of a feed there are, of the last `limit`, and in how many of those the feed had not changed (304).
+    pub async fn polls_not_modified(&self, feed_id: i64, limit: u32) -> Result<(u32, u32), StoreError> {
+        let row = Sql::new(NOT_MODIFIED)
+            .bind(feed_id)
+            .bind(i64::from(limit))
+            .fetch_one(self.readers())
+            .await?;
+        let mut fields = Fields::of("polls", &row);
+        Ok((fields.number()?, fields.number()?))
     }
 }
 

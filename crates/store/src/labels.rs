@@ -18,13 +18,9 @@ const ADD: &str = "INSERT INTO entry_labels (kind, label, river_at, entry_id) ";
 const REMOVE: &str =
     "DELETE FROM entry_labels WHERE kind = $1 AND label = $2 AND river_at = $3 AND entry_id = $4";
 
-const COUNTS: &str = "SELECT l.label, l.entries,
-       (SELECT e.released_at FROM entry_labels x CROSS JOIN entries e
-        WHERE e.id = x.entry_id AND x.kind = $1 AND x.label = l.label
-        ORDER BY x.river_at DESC, x.entry_id DESC LIMIT 1) AS newest_at
-    FROM (SELECT c.label, CAST(SUM(c.entries) AS BIGINT) AS entries FROM entry_counts c WHERE c.kind = $1
-          GROUP BY c.label ORDER BY 2 DESC, c.label LIMIT $2) l
-    ORDER BY l.entries DESC, l.label";
+const COUNTS: &str =
+    "SELECT c.label, CAST(SUM(c.entries) AS BIGINT) AS entries FROM entry_counts c WHERE c.kind = $1
+    GROUP BY c.label ORDER BY 2 DESC, c.label LIMIT $2";
 
 /// What kind of label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,11 +130,10 @@ impl Store {
             .await?;
         rows.iter()
             .map(|row| {
-                let mut fields = Fields::of("entry_labels", row);
+                let mut fields = Fields::of("entry_counts", row);
                 Ok(LabelCount {
                     label: fields.take()?,
                     entries: fields.number()?,
-                    newest: fields.at()?,
                 })
             })
             .collect()
@@ -148,7 +143,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{self, Sample, feed, minutes, now, record, record_at};
+    use crate::testing::{self, Sample, feed, minutes, record, record_at};
 
     #[tokio::test]
     async fn counts_what_is_shown() {
@@ -169,24 +164,16 @@ mod tests {
             ],
         )
         .await;
-        let count = |label: &str, entries, newest| LabelCount {
+        let count = |label: &str, entries| LabelCount {
             label: label.to_owned(),
             entries,
-            newest,
         };
         let topics = store.topic_counts().await.unwrap();
         assert_eq!(
             topics,
-            [
-                count("data", 2, now()),
-                count("democracy", 1, now()),
-                count("theme", 1, now())
-            ]
+            [count("data", 2), count("democracy", 1), count("theme", 1)]
         );
-        assert_eq!(
-            store.hashtag_counts(10).await.unwrap(),
-            [count("localgov", 1, now())]
-        );
+        assert_eq!(store.hashtag_counts(10).await.unwrap(), [count("localgov", 1)]);
         assert_eq!(store.hashtag_counts(0).await.unwrap(), []);
     }
 

@@ -97,28 +97,39 @@ mod tests {
         let team = spec("https://team.example.org/feed", "Team");
         merge(&store, &[ada(), team.clone()]).await;
         let ada_feed = store.feeds().await.unwrap().remove(0);
-        record(&store, &ada_feed, vec![Sample::new("one").entry()]).await;
+        let entries = vec![
+            Sample::new("one").topic("data").topic("skills").entry(),
+            Sample::new("gone").topic("data").entry(),
+            Sample::new("hidden").topic("data").hidden().entry(),
+        ];
+        record(&store, &ada_feed, entries).await;
+        testing::withdraw(&store, "gone").await;
+        let owned = |member: &str| {
+            [("", 2), ("data", 1), ("skills", 1)].map(|(label, n)| (label.to_owned(), member.to_owned(), n))
+        };
+        assert_eq!(testing::recounted(&store).await, owned("ada"));
         assert!(
             store
-                .merge_members("ada", "team", &by_hand(minutes(1)))
+                .merge_members("ada", "team", &by_hand(minutes(31)))
                 .await
                 .unwrap()
         );
         assert!(
             !store
-                .merge_members("ada", "team", &by_hand(minutes(1)))
+                .merge_members("ada", "team", &by_hand(minutes(31)))
                 .await
                 .unwrap()
         );
         assert!(
             !store
-                .merge_members("team", "team", &by_hand(minutes(1)))
+                .merge_members("team", "team", &by_hand(minutes(31)))
                 .await
                 .unwrap()
         );
+        assert_eq!(testing::recounted(&store).await, owned("team"));
         for _ in 0..2 {
             let entry = found(&store, &Sample::new("one")).await;
-            assert_eq!((entry.member.slug.as_str(), entry.changed), ("team", minutes(1)));
+            assert_eq!((entry.member.slug.as_str(), entry.changed), ("team", minutes(31)));
             let members = store.members().await.unwrap();
             assert_eq!((members.len(), members[0].feeds.len()), (1, 2));
             assert_eq!(members[0].member.name, "Team");

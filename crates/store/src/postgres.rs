@@ -110,6 +110,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "incomplete",
         include_str!("../../../migrations/postgres/0017_incomplete.sql"),
     ),
+    (
+        18,
+        "member counts",
+        include_str!("../../../migrations/postgres/0018_member_counts.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.
@@ -126,11 +131,13 @@ pub(crate) const WRITE_LOCK: &str = "SELECT 1 FROM site_state FOR UPDATE";
 
 /// Writes what lives into new files and gives the old ones up: a plain `VACUUM` leaves dead rows' bytes in place. Whoever
 /// reads a table meanwhile waits, so none is waited for long: what cannot be done now is tried again.
-const REWRITE_TABLES: [&str; 23] = [
+const REWRITE_TABLES: [&str; 25] = [
     "VACUUM (FULL) entries",
     "VACUUM (FULL) entries_fts",
     "VACUUM (FULL) entry_labels",
     "VACUUM (FULL) entry_counts",
+    "VACUUM (FULL) member_counts",
+    "VACUUM (FULL) member_newest",
     "VACUUM (FULL) entry_links",
     "VACUUM (FULL) entry_enclosures",
     "VACUUM (FULL) topic_disputes",

@@ -200,8 +200,6 @@ pub struct LabelCount {
     pub label: String,
     /// Entries shown here that have it.
     pub entries: u32,
-    /// When the newest of them was released.
-    pub newest: DateTime<Utc>,
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ const ARCHIVE_OF_MEMBER: &str = concat!(
     " AND e.id = p.id ORDER BY e.arrival DESC"
 );
 const ARRIVALS: &str = "SELECT arrivals FROM site_state";
-const ARRIVALS_OF_MEMBER: &str = "SELECT COUNT(*) FROM entries e
-    WHERE e.arrival IS NOT NULL AND e.member_id = (SELECT m.id FROM members m WHERE m.slug = $1)";
+const ARRIVALS_OF_MEMBER: &str = "SELECT COALESCE((SELECT c.entries FROM member_counts c
+    WHERE c.kind = 'arrived' AND c.label = '' AND c.member_id = (SELECT m.id FROM members m WHERE m.slug = $1)), 0)";
 
 const IN_TURN: &str = concat!(
     "SELECT ",
@@ -229,6 +229,36 @@ enum Direction {
     Newer,
 }
 
+impl Direction {
+    fn order(self) -> &'static str {
+        match self {
+            Self::Older => "DESC",
+            Self::Newer => "ASC",
+        }
+    }
+}
+
+/// The `limit` places nearest to `edge` in a direction.
+struct Beyond {
+    edge: Option<RiverPosition>,
+    direction: Direction,
+    limit: usize,
+}
+
+impl Beyond {
+    /// Adds that a place lies beyond the edge.
+    fn push(&self, sql: &mut Sql<'_>, river_at: &str, id: &str) {
+        let Some(edge) = self.edge else { return };
+        let beyond = match self.direction {
+            Direction::Older => "<",
+            Direction::Newer => ">",
+        };
+        sql.push(format_args!(" AND ({river_at}, {id}) {beyond} ("))
+            .push_bind(edge.river_at);
+        sql.push(", ").push_bind(edge.id).push(")");
+    }
+}
+
 /// What the river is narrowed to: by the query itself and by its search.
 pub(crate) struct Conditions<'q> {
     query: &'q EntryQuery,
@@ -297,12 +327,21 @@ impl<'q> Conditions<'q> {
         };
         let reads_entry =
             member.is_some() || self.since.is_some() || self.until.is_some() || !self.filters.is_empty();
+        let beyond = Beyond {
+            edge,
+            direction,
+            limit,
+        };
         sql.push(format_args!("SELECT {river_at} AS river_at, {id} AS id FROM "));
         match &self.query.search {
             Some(search) if self.few => {
                 push_found(sql, readers, search);
                 sql.push(" f CROSS JOIN entries e WHERE e.id = f.id AND e.shown = TRUE");
                 self.push_labels(sql);
+            }
+            // What asks for nothing else stops at the end of the page under each label.
+            None if !reads_entry && self.topic.is_none() && self.is_group() => {
+                push_group(sql, self.hashtags, &beyond);
             }
             _ if by_label => self.push_labelled(sql, reads_entry),
             _ => {
@@ -328,17 +367,23 @@ impl<'q> Conditions<'q> {
         if let Some(search) = self.query.search.as_ref().filter(|_| !self.few) {
             push_words(sql, readers, id, search);
         }
-        let (beyond, order) = match direction {
-            Direction::Older => ("<", "DESC"),
-            Direction::Newer => (">", "ASC"),
-        };
-        if let Some(edge) = edge {
-            sql.push(format_args!(" AND ({river_at}, {id}) {beyond} ("))
-                .push_bind(edge.river_at);
-            sql.push(", ").push_bind(edge.id).push(")");
+        beyond.push(sql, river_at, id);
+        let order = direction.order();
+        // The sum keeps PostgreSQL from walking the river until it has met enough of those that have the words.
+        let sum = if self.few { " + 0" } else { "" };
+        sql.push(format_args!(
+            " ORDER BY {river_at}{sum} {order}, {id} {order} LIMIT "
+        ))
+        .push_bind(limit as i64);
+    }
+
+    /// Whether the query asks for several hashtags, or for a pattern.
+    fn is_group(&self) -> bool {
+        match self.hashtags {
+            [] => false,
+            [tag] => tag.ends_with('*'),
+            _ => true,
         }
-        sql.push(format_args!(" ORDER BY {river_at} {order}, {id} {order} LIMIT "))
-            .push_bind(limit as i64);
     }
 
     /// Adds the labels that the query asks for, as conditions on `entries e`.
@@ -367,7 +412,7 @@ impl<'q> Conditions<'q> {
                     sql.push(")");
                 }
             }
-            (None, [tag]) if !tag.ends_with('*') => {
+            (None, _) if !self.is_group() => {
                 sql.push(format_args!("entry_labels l{entries} WHERE "));
                 push_is(sql, "l.", LabelKind::Hashtag, hashtags);
             }
@@ -381,6 +426,29 @@ impl<'q> Conditions<'q> {
             sql.push(" AND e.id = l.entry_id");
         }
     }
+}
+
+/// Adds the places `l` of the entries that have one of these hashtags, of each hashtag as many as the page can take: so
+/// a group costs more the more hashtags it has, and not the more entries.
+fn push_group<'s>(sql: &mut Sql<'s>, hashtags: &'s [String], page: &Beyond) {
+    let order = page.direction.order();
+    let (reaches, end) = match page.direction {
+        Direction::Older => (">=", i64::MIN),
+        Direction::Newer => ("<=", i64::MAX),
+    };
+    sql.push("(SELECT DISTINCT h.river_at, h.entry_id FROM entry_counts c CROSS JOIN entry_labels h WHERE c.month = 0 AND ");
+    push_is(sql, "c.", LabelKind::Hashtag, hashtags);
+    sql.push(" AND h.kind = c.kind AND h.label = c.label");
+    page.push(sql, "h.river_at", "h.entry_id");
+    sql.push(format_args!(
+        " AND h.river_at {reaches} COALESCE((SELECT n.river_at FROM entry_labels n WHERE n.kind = c.kind AND n.label = c.label"
+    ));
+    page.push(sql, "n.river_at", "n.entry_id");
+    sql.push(format_args!(
+        " ORDER BY n.river_at {order}, n.entry_id {order} LIMIT 1 OFFSET "
+    ))
+    .push_bind(page.limit as i64 - 1);
+    sql.push("), ").push_bind(end).push(")) l WHERE TRUE");
 }
 
 /// Adds that a label is one of these; a hashtag may end in `*`.

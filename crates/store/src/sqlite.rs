@@ -23,6 +23,8 @@ const WAL_PAGES: &str = "4096";
 const JOURNAL_SIZE_LIMIT: &str = "67108864";
 /// How much of the database the writer holds in memory at most, in KiB: enough for a large batch and its indices.
 const WRITER_CACHE: &str = "-32768";
+/// The same for each reader: the inner pages of every index of a million entries, and some hundred entries.
+const READER_CACHE: &str = "-16384";
 /// How many prepared statements the writer keeps: those of many rows come in several lengths.
 const WRITER_STATEMENTS: usize = 256;
 
@@ -113,6 +115,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "incomplete",
         include_str!("../../../migrations/sqlite/0017_incomplete.sql"),
     ),
+    (
+        18,
+        "member counts",
+        include_str!("../../../migrations/sqlite/0018_member_counts.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.
@@ -179,7 +186,10 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false);
-    let reading = options.read_only(true).create_if_missing(false);
+    let reading = options
+        .read_only(true)
+        .create_if_missing(false)
+        .pragma("cache_size", READER_CACHE);
     let readers = patiently(async || Ok(many.clone().connect_with(reading.clone()).await?))
         .await
         .map_err(|error| unopened(&path, error))?;

@@ -314,6 +314,11 @@ mod tests {
                 .map(|count| count.label)
                 .collect();
             assert_eq!(topics, ["ada"]);
+            let (arrived, topic) = (
+                (String::new(), "ada".to_owned(), 1),
+                ("ada".to_owned(), "ada".to_owned(), 1),
+            );
+            assert_eq!(testing::recounted(&store).await, [arrived, topic]);
             let updated = if ada_first {
                 first.new.updated_at
             } else {

@@ -244,6 +244,39 @@ pub(crate) async fn plan(store: &Store, sql: String) -> String {
         .join("\n")
 }
 
+/// Holds what is kept of members' counts against what a count finds, and gives it.
+pub(crate) async fn recounted(store: &Store) -> Vec<(String, String, i64)> {
+    const KEPT: &str = "SELECT c.kind, c.label, m.slug, c.entries FROM member_counts c
+        LEFT JOIN members m ON m.id = c.member_id ORDER BY c.kind, c.label, m.slug";
+    const COUNTED: &str = "SELECT c.kind, c.label, m.slug, COUNT(*) AS entries FROM (
+            SELECT 'arrived' AS kind, '' AS label, e.member_id FROM entries e WHERE e.arrival IS NOT NULL
+            UNION ALL SELECT l.kind, l.label, e.member_id FROM entry_labels l JOIN entries e ON e.id = l.entry_id
+                WHERE l.kind = 'topic') c
+        JOIN members m ON m.id = c.member_id GROUP BY c.kind, c.label, m.slug ORDER BY c.kind, c.label, m.slug";
+    const OTHERWISE: &str = "SELECT COUNT(*) FROM members m
+        LEFT JOIN (SELECT e.member_id, MAX(e.river_at) AS river_at FROM entries e WHERE e.shown = TRUE GROUP BY e.member_id) e
+            ON e.member_id = m.id
+        LEFT JOIN member_newest n ON n.member_id = m.id WHERE COALESCE(e.river_at, 0) <> COALESCE(n.river_at, 0)";
+    let otherwise: i64 = Sql::new(OTHERWISE)
+        .fetch_value("member_newest", store.readers())
+        .await
+        .unwrap();
+    assert_eq!(otherwise, 0, "newest entries");
+    let mut read = Vec::new();
+    for sql in [KEPT, COUNTED] {
+        let rows = Sql::new(sql).fetch_all(store.readers()).await.unwrap();
+        let counts = rows.iter().map(|row| {
+            let mut fields = Fields::of("member_counts", row);
+            let _kind: String = fields.take().unwrap();
+            let (label, member) = (fields.take().unwrap(), fields.take().unwrap());
+            (label, member, fields.take().unwrap())
+        });
+        read.push(counts.collect::<Vec<(String, String, i64)>>());
+    }
+    assert_eq!(read[0], read[1]);
+    read.swap_remove(0)
+}
+
 /// A decision of the moderator Mo.
 pub(crate) fn by_mo(at: DateTime<Utc>) -> crate::Decision<'static> {
     crate::Decision {

@@ -17,7 +17,7 @@ use crate::links;
 
 /// How many of the last polls tell the share of 304s, and how many of them are shown.
 const POLLS_COUNTED: u32 = 100;
-const POLLS_SHOWN: usize = 5;
+const POLLS_SHOWN: u32 = 5;
 
 /// How many days `/fetching` tells of, today included.
 const DAYS: i64 = 30;
@@ -32,8 +32,8 @@ pub(super) struct Fare {
     /// What becomes of the hub that the feed names, in a sentence.
     pub(super) hub: Option<String>,
     pub(super) next: Option<NextTime>,
-    pub(super) polls: usize,
-    pub(super) not_modified: usize,
+    pub(super) polls: u32,
+    pub(super) not_modified: u32,
     pub(super) last: Vec<LastPoll>,
 }
 
@@ -51,17 +51,24 @@ impl Fare {
     pub(super) async fn of_all(asked: &Asked, feeds: &[Feed]) -> Result<Vec<Self>, Failure> {
         let mut fares = Vec::with_capacity(feeds.len());
         for feed in feeds {
-            let polls = asked.store().recent_polls(feed.id, POLLS_COUNTED).await?;
+            let last = asked.store().recent_polls(feed.id, POLLS_SHOWN).await?;
+            let counts = asked.store().polls_not_modified(feed.id, POLLS_COUNTED).await?;
             let subscription = match &feed.hub {
                 Some(_) => asked.store().subscription(feed.id).await?,
                 None => None,
             };
-            fares.push(Self::of(asked, feed, &polls, subscription.as_ref()));
+            fares.push(Self::of(asked, feed, &last, counts, subscription.as_ref()));
         }
         Ok(fares)
     }
 
-    fn of(asked: &Asked, feed: &Feed, polls: &[PollSummaryRow], subscription: Option<&Subscription>) -> Self {
+    fn of(
+        asked: &Asked,
+        feed: &Feed,
+        last: &[PollSummaryRow],
+        (polls, not_modified): (u32, u32),
+        subscription: Option<&Subscription>,
+    ) -> Self {
         let site = &asked.site;
         let health = feed.health(site.timezone, asked.state.now());
         Self {
@@ -74,11 +81,9 @@ impl Fare {
                 at: When::minute(feed.next_poll_at, site),
                 why: feed.next_poll_why.to_string(),
             }),
-            polls: polls.len(),
-            not_modified: (polls.iter())
-                .filter(|poll| poll.outcome == PollOutcome::NotModified)
-                .count(),
-            last: (polls.iter().take(POLLS_SHOWN))
+            polls,
+            not_modified,
+            last: (last.iter())
                 .map(|poll| LastPoll {
                     at: When::minute(poll.at, site),
                     came: what_came(poll),
