@@ -12,6 +12,8 @@ use reqwest::header::{
     IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
 };
 
+use crate::headers::members;
+
 /// The longest that a `Retry-After` is obeyed.
 const MAX_RETRY_AFTER: TimeDelta = TimeDelta::days(31);
 
@@ -60,12 +62,7 @@ pub(crate) fn renewed(sent: &Validators, headers: &HeaderMap) -> Validators {
 /// not taken for age: it would make every answer of a server whose clock is slow look stale.
 pub(crate) fn max_age(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let mut lifetime = None;
-    for directive in headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(','))
-    {
+    for directive in members(headers, CACHE_CONTROL) {
         let (name, argument) = directive.split_once('=').unwrap_or((directive, ""));
         let name = name.trim();
         if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {

@@ -18,6 +18,7 @@ mod conditional;
 mod error;
 mod form;
 mod guard;
+mod headers;
 mod host;
 mod limits;
 mod links;

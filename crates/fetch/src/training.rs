@@ -7,6 +7,8 @@
 
 use reqwest::header::HeaderMap;
 
+use crate::headers::members;
+
 /// Names that the drafts of the vocabulary have had for training, and for uses of which it is one.
 const USES: [&str; 7] = [
     "train-ai",
@@ -37,16 +39,6 @@ fn is_no_to_training(member: &str) -> bool {
         let is_use = USES.iter().any(|known| name.trim().eq_ignore_ascii_case(known));
         is_use && matches!(value.trim(), "n" | "no")
     })
-}
-
-/// What stands between the commas of a header, sent once or in pieces.
-fn members<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
 }
 
 #[cfg(test)]

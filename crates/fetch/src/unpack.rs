@@ -13,6 +13,7 @@ use flate2::write::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use zstd::stream::{raw::Decoder as RawZstd, zio::Writer as ZstdWriter};
 
+use crate::headers::members;
 use crate::limits;
 use crate::outcome::{Failure, FailureKind};
 
@@ -48,13 +49,8 @@ impl Coding {
     /// `none` are found there too.
     pub(crate) fn named(headers: &HeaderMap) -> Result<Self, Failure> {
         let mut named = Self::Plain;
-        for token in headers
-            .get_all(CONTENT_ENCODING)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|line| line.split(','))
-        {
-            let coding = match token.trim().to_ascii_lowercase().as_str() {
+        for token in members(headers, CONTENT_ENCODING) {
+            let coding = match token.to_ascii_lowercase().as_str() {
                 "gzip" | "x-gzip" => Self::Gzip,
                 "deflate" => Self::Deflate,
                 "br" => Self::Brotli,

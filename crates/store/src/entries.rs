@@ -22,7 +22,13 @@ use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
 /// Where undated back catalogue stands in the river: below every date, in the order of arrival.
-const UNDATED_RIVER_AT: i64 = -1_000_000_000_000_000;
+macro_rules! undated_river_at {
+    () => {
+        -1_000_000_000_000_000
+    };
+}
+pub(crate) use undated_river_at;
+const UNDATED_RIVER_AT: i64 = undated_river_at!();
 
 /// Entries of one statement at most.
 const ROWS: usize = 16;

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use model::Feed;
 
+use crate::entries::undated_river_at;
 use crate::query::MemberDetail;
 use crate::rows::{self, Fields, feed_columns, millis};
 use crate::sql::Sql;
@@ -13,15 +14,19 @@ use crate::{Store, StoreError};
 /// No entry is read but of a member who has nothing but undated back catalogue: its place is not when it was released.
 macro_rules! member_columns {
     () => {
-        "SELECT m.slug, m.name, m.organisation, m.url, m.kind, m.verified_at,
+        concat!(
+            "SELECT m.slug, m.name, m.organisation, m.url, m.kind, m.verified_at,
             COALESCE((SELECT c.entries FROM entry_counts c
                       WHERE c.kind = 'member' AND c.label = CAST(m.id AS TEXT) AND c.month = 0), 0) AS entries,
-            (SELECT CASE WHEN n.river_at > -62000000000000 THEN n.river_at
+            (SELECT CASE WHEN n.river_at > ",
+            undated_river_at!(),
+            " THEN n.river_at
                 ELSE (SELECT e.released_at FROM entries e WHERE e.member_id = m.id AND e.shown = TRUE
                       ORDER BY e.river_at DESC, e.id DESC LIMIT 1) END
              FROM member_newest n WHERE n.member_id = m.id) AS newest_at
          FROM members m WHERE EXISTS (SELECT 1 FROM feeds f WHERE f.member_id = m.id
             AND f.status NOT IN ('pending', 'rejected') AND f.withdrawn_at IS NULL)"
+        )
     };
 }
 

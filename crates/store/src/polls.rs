@@ -29,8 +29,8 @@ const PRUNED_EVERY: i64 = 32;
 
 const STATES: &str = "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, site_url, status, title,
     etag, last_modified, validators_url, body_hash, next_poll_at, next_poll_why, retry_after_at, failures,
-    failing_since_at, not_a_feed, incomplete, proposed_url, gone_since_at, name_unknown_since_at, moved_to, moved_since_at, held_why,
-    rhythm_since_at, rhythm_posts, hint_seconds, skip_hours, skip_days, last_entry_at) AS (";
+    failing_since_at, not_a_feed, incomplete, proposed_url, gone_since_at, name_unknown_since_at, moved_to,
+    moved_since_at, held_why, rhythm_since_at, rhythm_posts, hint_seconds, skip_hours, skip_days, last_entry_at) AS (";
 const UPDATE_FEEDS: &str = ") UPDATE feeds SET
     version = feeds.version + 1, first_success_at = COALESCE(feeds.first_success_at, v.success_at),
     last_success_at = COALESCE(v.success_at, feeds.last_success_at), last_polled_at = v.polled_at,
@@ -38,11 +38,12 @@ const UPDATE_FEEDS: &str = ") UPDATE feeds SET
     status = v.status, title = v.title, etag = v.etag, last_modified = v.last_modified,
     validators_url = v.validators_url, body_hash = v.body_hash, next_poll_at = v.next_poll_at,
     next_poll_why = v.next_poll_why, retry_after_at = v.retry_after_at, failures = v.failures,
-    failing_since_at = v.failing_since_at, not_a_feed = v.not_a_feed, incomplete = v.incomplete, proposed_url = v.proposed_url,
-    gone_since_at = v.gone_since_at, name_unknown_since_at = v.name_unknown_since_at, moved_to = v.moved_to,
-    moved_since_at = v.moved_since_at, held_why = v.held_why, rhythm_since_at = v.rhythm_since_at,
-    rhythm_posts = v.rhythm_posts, hint_seconds = v.hint_seconds, skip_hours = v.skip_hours,
-    skip_days = v.skip_days, last_entry_at = v.last_entry_at
+    failing_since_at = v.failing_since_at, not_a_feed = v.not_a_feed, incomplete = v.incomplete,
+    proposed_url = v.proposed_url, gone_since_at = v.gone_since_at,
+    name_unknown_since_at = v.name_unknown_since_at, moved_to = v.moved_to, moved_since_at = v.moved_since_at,
+    held_why = v.held_why, rhythm_since_at = v.rhythm_since_at, rhythm_posts = v.rhythm_posts,
+    hint_seconds = v.hint_seconds, skip_hours = v.skip_hours, skip_days = v.skip_days,
+    last_entry_at = v.last_entry_at
     FROM v WHERE feeds.id = v.id AND feeds.version = v.version AND NOT EXISTS (
         SELECT 1 FROM leases l WHERE l.feed_id = v.id AND l.fetcher <> v.fetcher)
     RETURNING feeds.id, feeds.member_id";

@@ -19,24 +19,28 @@ use crate::sql::{On, Sql, statements};
 use crate::tombstones::Graveyard;
 use crate::{Store, StoreError};
 
-macro_rules! columns_of_a_member {
+macro_rules! columns_of_a_registered_member {
     () => {
         "id, slug, name, organisation, url, kind"
     };
 }
 const MEMBERS: &str = concat!(
     "SELECT ",
-    all_packed!(columns_of_a_member!(), "id"),
+    all_packed!(columns_of_a_registered_member!(), "id"),
     " FROM members"
 );
-macro_rules! columns_of_a_feed {
+macro_rules! columns_of_a_registered_feed {
     () => {
         "id, member_id, slug, url, address, site, content, include, licence, joined, status, \
          in_file, decided_by IS NOT NULL, \
          owner_by_hand"
     };
 }
-const FEEDS: &str = concat!("SELECT ", all_packed!(columns_of_a_feed!(), "id"), " FROM feeds");
+const FEEDS: &str = concat!(
+    "SELECT ",
+    all_packed!(columns_of_a_registered_feed!(), "id"),
+    " FROM feeds"
+);
 
 const ALIASES: &str = "SELECT address, feed_id FROM feed_aliases ORDER BY address";
 const FORMER_SLUGS: &str = "SELECT slug, member_id FROM member_aliases ORDER BY slug";
@@ -202,10 +206,10 @@ impl Registered {
         let alias_rows = Sql::new(ALIASES).fetch_all(on.again()).await?;
         let former_rows = Sql::new(FORMER_SLUGS).fetch_all(on.again()).await?;
         let feed_rows = Sql::new(FEEDS)
-            .fetch_packed("feeds", columns_of_a_feed!(), on.again())
+            .fetch_packed("feeds", columns_of_a_registered_feed!(), on.again())
             .await?;
         let member_rows = Sql::new(MEMBERS)
-            .fetch_packed("members", columns_of_a_member!(), on)
+            .fetch_packed("members", columns_of_a_registered_member!(), on)
             .await?;
         let mut registered = Self::default();
         let (mut places, mut feeds) = (HashMap::new(), HashMap::new());

@@ -448,9 +448,10 @@ macro_rules! columns_of_a_feed {
         "f.id, f.slug, f.url, f.content, f.include, f.licence, f.joined, f.status, f.title, f.etag, \
          f.last_modified, f.validators_url, f.body_hash, f.first_success_at, f.last_success_at, f.last_polled_at, \
          f.last_outcome, f.last_error, f.next_poll_at, f.next_poll_why, f.retry_after_at, f.failures, \
-         f.failing_since_at, f.not_a_feed, f.incomplete, f.proposed_url, f.gone_since_at, f.name_unknown_since_at, f.moved_to, \
-         f.moved_since_at, f.held_why, f.rhythm_since_at, f.rhythm_posts, f.hint_seconds, f.skip_hours, f.skip_days, \
-         f.last_entry_at, f.hub_url, f.hub_topic, f.refuses_training, f.entries, f.version, m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url), m.kind"
+         f.failing_since_at, f.not_a_feed, f.incomplete, f.proposed_url, f.gone_since_at, \
+         f.name_unknown_since_at, f.moved_to, f.moved_since_at, f.held_why, f.rhythm_since_at, \
+         f.rhythm_posts, f.hint_seconds, f.skip_hours, f.skip_days, f.last_entry_at, f.hub_url, f.hub_topic, f.refuses_training, f.entries, f.version, \
+         m.slug, m.name, m.organisation, COALESCE(f.site, f.site_url, m.url), m.kind"
     };
 }
 pub(crate) use columns_of_a_feed;
