@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Pool, Sqlite};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::db::{self, Fault, MigrationFile};
 use crate::{Store, StoreError};
 
-/// How many reads go side by side.
+/// How many reads go side by side, where there are threads to ask for them.
 const READERS: u32 = 8;
 /// How long a writer waits for another program to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -181,11 +182,13 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     patiently(async || migrate(&writer, &path).await)
         .await
         .map_err(|error| unopened(&path, error))?;
-    let many = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false);
+    // What goes on one thread asks one thing after the other, each time before the last connection is back: it would open
+    // one more for nothing, and each takes as long as a hundred reads.
+    let readers = match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => 1,
+        _ => READERS,
+    };
+    let many = one.max_connections(readers);
     let reading = options
         .read_only(true)
         .create_if_missing(false)
