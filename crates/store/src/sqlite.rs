@@ -120,6 +120,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "member counts",
         include_str!("../../../migrations/sqlite/0018_member_counts.sql"),
     ),
+    (
+        19,
+        "entry spans",
+        include_str!("../../../migrations/sqlite/0019_entry_spans.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.
