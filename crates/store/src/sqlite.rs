@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Pool, Sqlite};
+use sqlx::{ConnectOptions as _, Connection as _, Pool, Sqlite, SqliteConnection};
 
 use crate::db::{self, Fault, MigrationFile};
 use crate::{Store, StoreError};
@@ -158,7 +158,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     // A database in memory belongs to its connection, so everybody shares the one.
     if url.contains(":memory:") {
         let writer = one.connect_with(options).await?;
-        migrate(&writer, &path).await?;
+        migrate(&mut *writer.acquire().await?, &path).await?;
         let readers = db::Pool::Sqlite(writer.clone());
         return Ok(Store::of(db::Pool::Sqlite(writer), readers));
     }
@@ -180,12 +180,19 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .clone()
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(WRITER_STATEMENTS);
+    // It stays while the file is migrated: whoever goes last empties the log of writes.
     let writer = patiently(async || Ok(one.clone().connect_with(writing.clone()).await?))
         .await
         .map_err(|error| unopened(&path, error))?;
-    patiently(async || migrate(&writer, &path).await)
-        .await
-        .map_err(|error| unopened(&path, error))?;
+    // Migrations have a connection of their own: one that takes long is told of before it, and not by its whole text.
+    let migrating = writing.clone().disable_statement_logging();
+    patiently(async || {
+        let mut connection = migrating.connect().await?;
+        migrate(&mut connection, &path).await?;
+        Ok(connection.close().await?)
+    })
+    .await
+    .map_err(|error| unopened(&path, error))?;
     let many = SqlitePoolOptions::new()
         .max_connections(READERS)
         .idle_timeout(None)
@@ -270,8 +277,8 @@ pub(crate) async fn begin(writer: &Pool<Sqlite>) -> Result<sqlx::Transaction<'st
 }
 
 /// Brings the schema up to date, in one transaction that other processes wait for.
-async fn migrate(writer: &Pool<Sqlite>, path: &Path) -> Result<(), StoreError> {
-    let mut transaction = writer.begin_with(BEGIN).await?;
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
     let database = path.display().to_string();
     let foreign: Option<String> = sqlx::query_scalar(FOREIGN_TABLE)
         .fetch_optional(&mut *transaction)
