@@ -380,7 +380,7 @@ impl Round<'_> {
         stream::iter([first])
             .chain(rest)
             .flat_map(stream::iter)
-            .map(|feed| self.poller.poll_one(feed, self.fetcher, self.withdrawals))
+            .map(|feed| Box::pin(self.poller.poll_one(feed, self.fetcher, self.withdrawals)))
             .buffer_unordered(self.poller.per_host)
     }
 

@@ -31,7 +31,7 @@ impl Poller {
             .map(|(feed, _)| feed)
             .collect();
         let mut changes = Vec::new();
-        for feed in self.store.feeds().await? {
+        for feed in self.store.troubled_feeds().await? {
             let change = match (self.fares(&feed, now), open.contains(&feed.id)) {
                 (Fares::Broken(since, reason), false) => HealthChange::Broke(since, reason),
                 (Fares::Well, true) => HealthChange::Well,

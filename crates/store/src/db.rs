@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Postgres, SqlSafeStr, Sqlite};
 
 use crate::StoreError;
@@ -210,7 +210,9 @@ pub(crate) async fn migrate<C: Migrate>(
     migrator.set_locking(false);
     let database = database.to_owned();
     let run = async {
-        if let Some((from, to)) = outdated(connection, files).await? {
+        connection.ensure_migrations_table(MIGRATION_TABLE).await?;
+        let run = connection.list_applied_migrations(MIGRATION_TABLE).await?;
+        if let Some((from, to)) = lacking(&run, files) {
             tracing::info!(
                 from,
                 to,
@@ -227,16 +229,18 @@ pub(crate) async fn migrate<C: Migrate>(
     }
 }
 
-/// The last migration that was run and the last there is, if a database that is in use lacks some.
-async fn outdated<C: Migrate>(
-    connection: &mut C,
-    files: &[MigrationFile],
-) -> Result<Option<(i64, i64)>, MigrateError> {
-    connection.ensure_migrations_table(MIGRATION_TABLE).await?;
-    let run = connection.list_applied_migrations(MIGRATION_TABLE).await?;
-    let last_run = run.iter().map(|migration| migration.version).max();
-    let last = files.iter().map(|(version, ..)| *version).max();
-    Ok(last_run.zip(last).filter(|(run, last)| run < last))
+/// Whether a database that is in use lacks migrations.
+pub(crate) async fn is_older<C: Migrate>(connection: &mut C, files: &[MigrationFile]) -> bool {
+    // Where they cannot be read there are none, or the migration itself says what is the matter.
+    let run = connection.list_applied_migrations(MIGRATION_TABLE).await;
+    lacking(&run.unwrap_or_default(), files).is_some()
+}
+
+/// The last migration that was run and the last there is, if some are lacking.
+fn lacking(run: &[AppliedMigration], files: &[MigrationFile]) -> Option<(i64, i64)> {
+    let last_run = run.iter().map(|migration| migration.version).max()?;
+    let last = files.iter().map(|(version, ..)| *version).max()?;
+    (last_run < last).then_some((last_run, last))
 }
 
 /// What kind of trouble the database is in.

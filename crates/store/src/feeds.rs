@@ -14,6 +14,15 @@ pub(crate) const FEEDS: &str = concat!(
     " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.withdrawn_at IS NULL"
 );
 
+/// All others are well, and known to be.
+const TROUBLED: &str = concat!(
+    "SELECT ",
+    all_packed!(columns_of_a_feed!(), "f.id"),
+    " FROM feeds f JOIN members m ON m.id = f.member_id
+     WHERE f.withdrawn_at IS NULL AND (f.failing_since_at IS NOT NULL OR f.status = 'gone'
+         OR f.id IN (SELECT t.feed_id FROM feed_troubles t WHERE t.ended_at IS NULL))"
+);
+
 /// A moment at which feeds are due or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
@@ -92,6 +101,11 @@ impl Store {
         fetch(Sql::new(FEEDS), self.readers()).await
     }
 
+    /// The feeds that fail or are gone, and those of which [`Store::open_troubles`] still says so.
+    pub async fn troubled_feeds(&self) -> Result<Vec<Feed>, StoreError> {
+        fetch(Sql::new(TROUBLED), self.readers()).await
+    }
+
     /// The active feeds whose time has come and that no running `Retry-After` holds back, the longest due first. A time
     /// that lies beyond anything that is ever set counts as come; else a clock that jumped ahead and back would silence
     /// its feed.
@@ -149,6 +163,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use crate::HealthChange;
     use crate::testing::{self, feed, minutes, now, poll};
 
     #[tokio::test]
@@ -174,6 +189,36 @@ mod tests {
         assert_eq!(due(minutes(20)).await, ["sooner", "later"]);
         assert_eq!(due(minutes(40)).await, ["sooner", "later", "held"]);
     }
+
+    #[tokio::test]
+    async fn the_troubled_are_those_that_fail_and_those_whose_trouble_is_not_noted_as_over() {
+        let store = testing::store().await;
+        for name in ["well", "failing", "gone", "mended"] {
+            let feed = feed(&store, &format!("https://{name}.example.org/feed"), name).await;
+            let mut poll = poll(&feed, now());
+            poll.state.failing_since = (name == "failing").then(now);
+            if name == "gone" {
+                poll.state.status = model::FeedStatus::Gone;
+            }
+            store.record_polls(&[poll]).await.unwrap();
+            if name == "mended" {
+                let broke = HealthChange::Broke(now(), "It failed.".to_owned());
+                store.note_health(&[(feed.id, broke)], now()).await.unwrap();
+            }
+        }
+        let troubled = async || {
+            let feeds = store.troubled_feeds().await.unwrap();
+            feeds.into_iter().map(|feed| feed.slug).collect::<Vec<_>>()
+        };
+        assert_eq!(troubled().await, ["failing", "gone", "mended"]);
+        let mended = store.feeds().await.unwrap().pop().unwrap();
+        store
+            .note_health(&[(mended.id, HealthChange::Well)], minutes(1))
+            .await
+            .unwrap();
+        assert_eq!(troubled().await, ["failing", "gone"]);
+    }
+
     #[tokio::test]
     async fn what_a_wrong_clock_set_holds_nothing_back() {
         let store = testing::store().await;

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::db::Transaction;
-use crate::rows::{Fields, millis};
+use crate::rows::{Fields, all_packed, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
 
@@ -19,7 +19,16 @@ const NEW_FETCHER: &str = "UPDATE site_state SET fetchers = fetchers + 1 RETURNI
 /// A lease that ends later than any can was given by a clock that was wrong; else a clock that jumped ahead and back would
 /// keep its feed from everybody.
 const END_OLD: &str = "DELETE FROM leases WHERE until_at <= $1 OR until_at > $2";
-const HELD: &str = "SELECT feed_id, fetcher, host FROM leases";
+macro_rules! columns_of_a_lease {
+    () => {
+        "feed_id, fetcher, host, until_at"
+    };
+}
+const HELD: &str = concat!(
+    "SELECT ",
+    all_packed!(columns_of_a_lease!(), "feed_id"),
+    " FROM leases"
+);
 const WANTED: &str = "WITH v (id, version) AS (";
 const CHANGED: &str = ") SELECT v.id FROM v WHERE NOT EXISTS (SELECT 1 FROM feeds f WHERE f.id = v.id AND f.version = v.version)";
 const ADD: &str = "INSERT INTO leases (feed_id, fetcher, host, until_at) ";
@@ -74,12 +83,15 @@ impl Store {
         until: DateTime<Utc>,
     ) -> Result<Vec<Lease>, StoreError> {
         let mut transaction = self.begin().await?;
-        Sql::new(END_OLD)
-            .bind(millis(now))
-            .bind(millis(until + (until - now)))
-            .execute(&mut transaction)
-            .await?;
-        let mut held = Held::read(&mut transaction).await?;
+        let (now, latest) = (millis(now), millis(until + (until - now)));
+        let (mut held, are_old) = Held::read(&mut transaction, now, latest).await?;
+        if are_old {
+            Sql::new(END_OLD)
+                .bind(now)
+                .bind(latest)
+                .execute(&mut transaction)
+                .await?;
+        }
         let changed = changed(&mut transaction, wanted).await?;
         let mut leases = Vec::with_capacity(wanted.len());
         let mut given = Vec::new();
@@ -148,13 +160,24 @@ struct Held {
 }
 
 impl Held {
-    async fn read(transaction: &mut Transaction) -> Result<Self, StoreError> {
-        let mut held = Self::default();
-        for row in Sql::new(HELD).fetch_all(&mut *transaction).await? {
-            let mut fields = Fields::of("leases", &row);
-            held.add(fields.take()?, fields.take()?, fields.take()?);
+    /// The leases that end after `now`, at `latest` at the latest, and whether there are others.
+    async fn read(transaction: &mut Transaction, now: i64, latest: i64) -> Result<(Self, bool), StoreError> {
+        let (mut held, mut are_old) = (Self::default(), false);
+        let rows = Sql::new(HELD)
+            .fetch_packed("leases", columns_of_a_lease!(), transaction)
+            .await?;
+        for packed in rows.iter() {
+            let packed = packed?;
+            let mut fields = Fields::unpacked("leases", &packed);
+            let (feed_id, fetcher, host) = (fields.take()?, fields.take()?, fields.take()?);
+            let until: i64 = fields.take()?;
+            if until > now && until <= latest {
+                held.add(feed_id, fetcher, host);
+            } else {
+                are_old = true;
+            }
         }
-        Ok(held)
+        Ok((held, are_old))
     }
 
     fn add(&mut self, feed_id: i64, fetcher: i64, host: String) {

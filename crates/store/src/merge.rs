@@ -117,8 +117,10 @@ impl<'a> Merge<'a> {
     fn new(stored: &Registered, specs: &'a [FeedSpec], origin: Origin, today: NaiveDate) -> Self {
         let feeds = || stored.feeds.iter().enumerate();
         let mut by_address: HashMap<String, usize> = stored.aliases.iter().cloned().collect();
+        // Most feeds are polled where they are registered.
+        let elsewhere = feeds().filter(|(_, feed)| feed.url != feed.address);
         by_address.extend(
-            feeds().filter_map(|(index, feed)| Some((normal_feed_address(&feed.url.parse().ok()?), index))),
+            elsewhere.filter_map(|(index, feed)| Some((normal_feed_address(&feed.url.parse().ok()?), index))),
         );
         by_address.extend(feeds().map(|(index, feed)| (feed.address.clone(), index)));
         Self {

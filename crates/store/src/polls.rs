@@ -20,7 +20,7 @@ use crate::{Store, StoreError};
 use crate::{aliases, feed_problems, hosts, labels, leases, missing, stories, subscriptions, training};
 
 /// Records of one statement at most.
-const ROWS: usize = 16;
+const ROWS: usize = 64;
 
 /// How many polls of a feed are kept.
 const KEPT: i64 = 100;
@@ -334,18 +334,20 @@ async fn remember(transaction: &mut Transaction, accepted: &[Accepted<'_>]) -> R
         sql.execute(&mut *transaction).await?;
     }
     // Feeds take turns, so that no batch has much to remove.
-    let turn = |record: &PollRecord| (record.feed_id + record.feed_version) % PRUNED_EVERY == 0;
-    for record in accepted
-        .iter()
-        .map(|accepted| accepted.record)
-        .filter(|record| turn(record))
-    {
-        Sql::new(PRUNE_POLLS)
-            .bind(record.feed_id)
-            .bind(record.feed_version - KEPT)
-            .execute(&mut *transaction)
-            .await?;
-        hosts::forget(transaction, record.at).await?;
+    let turn = |record: &&PollRecord| (record.feed_id + record.feed_version) % PRUNED_EVERY == 0;
+    let mut forgetting = None;
+    for record in accepted.iter().map(|accepted| accepted.record).filter(turn) {
+        forgetting = forgetting.max(Some(record.at));
+        if record.feed_version > KEPT {
+            Sql::new(PRUNE_POLLS)
+                .bind(record.feed_id)
+                .bind(record.feed_version - KEPT)
+                .execute(&mut *transaction)
+                .await?;
+        }
+    }
+    if let Some(at) = forgetting {
+        hosts::forget(transaction, at).await?;
     }
     Ok(())
 }

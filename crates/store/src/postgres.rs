@@ -188,7 +188,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     let database = name(&options);
     let unopened = |error| unopened(&database, error);
     let one = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
-    // Migrations have a connection of their own: one that takes long is told of before it, and not by its whole text.
+    // A migration that takes long is told of before, and not by its whole text afterwards.
     let migrating = one
         .clone()
         .connect_with(options.clone().disable_statement_logging())

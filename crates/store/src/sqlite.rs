@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Pool, Sqlite, SqliteConnection};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::db::{self, Fault, MigrationFile};
 use crate::{Store, StoreError};
 
-/// How many reads go side by side.
+/// How many reads go side by side, where there are threads to ask for them.
 const READERS: u32 = 8;
 /// How long a writer waits for another program to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -180,24 +181,28 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         .clone()
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(WRITER_STATEMENTS);
-    // It stays while the file is migrated: whoever goes last empties the log of writes.
     let writer = patiently(async || Ok(one.clone().connect_with(writing.clone()).await?))
         .await
         .map_err(|error| unopened(&path, error))?;
-    // Migrations have a connection of their own: one that takes long is told of before it, and not by its whole text.
-    let migrating = writing.clone().disable_statement_logging();
     patiently(async || {
-        let mut connection = migrating.connect().await?;
-        migrate(&mut connection, &path).await?;
-        Ok(connection.close().await?)
+        let mut connection = writer.acquire().await?;
+        if !db::is_older(&mut *connection, MIGRATIONS).await {
+            return migrate(&mut connection, &path).await;
+        }
+        // What takes long is told of before, and not by its whole text afterwards.
+        let mut silent = writing.clone().disable_statement_logging().connect().await?;
+        migrate(&mut silent, &path).await?;
+        Ok(silent.close().await?)
     })
     .await
     .map_err(|error| unopened(&path, error))?;
-    let many = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false);
+    // What goes on one thread asks one thing after the other, each time before the last connection is back: it would open
+    // one more for nothing, and each takes as long as a hundred reads.
+    let readers = match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => 1,
+        _ => READERS,
+    };
+    let many = one.max_connections(readers);
     let reading = options
         .read_only(true)
         .create_if_missing(false)
