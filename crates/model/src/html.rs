@@ -1,5 +1,6 @@
 //! HTML that a browser may be given.
 
+use memchr::{memchr, memchr3};
 use serde::Serialize;
 
 /// HTML that went through the sanitiser. Only the sanitiser (`normalize`) and the row decoder (`store`) build
@@ -31,7 +32,7 @@ impl SafeHtml {
             let end = if rest.starts_with('<') {
                 tag_end(rest).map(|end| end + 1)
             } else {
-                rest.find('<')
+                memchr(b'<', rest.as_bytes())
             };
             let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
             rest = after;
@@ -95,16 +96,16 @@ impl<'a> Piece<'a> {
 
 /// The index of the `>` that ends the tag at the start of `markup`; one inside quotes does not.
 fn tag_end(markup: &str) -> Option<usize> {
-    let mut quote = None;
-    for (index, byte) in markup.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'>') => return Some(index),
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (Some(open), byte) if open == byte => quote = None,
-            _ => {}
+    let bytes = markup.as_bytes();
+    let mut at = 0;
+    loop {
+        at += memchr3(b'>', b'"', b'\'', &bytes[at..])?;
+        if bytes[at] == b'>' {
+            return Some(at);
         }
+        at += 1;
+        at += memchr(bytes[at - 1], &bytes[at..])? + 1;
     }
-    None
 }
 
 #[cfg(test)]

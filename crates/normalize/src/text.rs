@@ -141,34 +141,30 @@ const BEYOND: u8 = 4;
 
 /// [`model::count_words`], for the length of a whole post: only what is not ASCII is decoded.
 pub(crate) fn count_words(text: &str) -> u32 {
-    let mut words = 0;
-    let mut rest = text;
-    while let Some(start) = find(rest, WORD, char::is_alphanumeric) {
-        words += 1;
-        rest = &rest[start..];
-        rest = &rest[find(rest, SPACE, char::is_whitespace).unwrap_or(rest.len())..];
+    let bytes = text.as_bytes();
+    let (mut words, mut in_word, mut at) = (0, false, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let (part, length) = match PARTS[usize::from(byte)] {
+            BEYOND => text[at..].chars().next().map_or((0, 1), beyond),
+            part => (part, 1),
+        };
+        words += u32::from(part == WORD && !in_word);
+        in_word = part == WORD || in_word && part != SPACE;
+        at += length;
     }
     words
 }
 
-/// The first character that is this to a word: beyond ASCII, the first that `is`.
-fn find(text: &str, part: u8, is: fn(char) -> bool) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let bytes = &text.as_bytes()[at..];
-        let found = bytes
-            .iter()
-            .position(|&byte| PARTS[usize::from(byte)] & (part | BEYOND) != 0)?;
-        at += found;
-        if PARTS[usize::from(bytes[found])] == part {
-            return Some(at);
-        }
-        let c = text[at..].chars().next()?;
-        if is(c) {
-            return Some(at);
-        }
-        at += c.len_utf8();
-    }
+/// What a character beyond ASCII is to a word, and its length.
+fn beyond(c: char) -> (u8, usize) {
+    let part = if c.is_alphanumeric() {
+        WORD
+    } else if c.is_whitespace() {
+        SPACE
+    } else {
+        0
+    };
+    (part, c.len_utf8())
 }
 
 /// A short field as plain text on one line. As markup, it loses its tags and is decoded, twice where it was

@@ -420,6 +420,7 @@ impl Polled {
         if let Some(state) = self.unreached.take() {
             self.record.error = Some(OUR_NETWORK.to_owned());
             self.record.state = state;
+            self.record.reschedules_alone = true;
         }
         self
     }
@@ -641,7 +642,8 @@ impl PollInHand {
         self.record.state.gone_since = Some(since);
     }
 
-    fn finish(self) -> Polled {
+    fn finish(mut self) -> Polled {
+        self.record.reschedules_alone = self.record.state.is_of(&self.feed);
         let unreached = (!self.reached).then(|| {
             let next = self.intervals.after_outage(self.now, self.turn());
             FeedState {

@@ -19,6 +19,7 @@ mod audit;
 mod backup;
 mod carry;
 mod catalogue;
+mod cell;
 mod changes;
 mod closing;
 mod db;

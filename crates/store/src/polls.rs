@@ -13,9 +13,9 @@ use crate::changes::NextRevision;
 use crate::db::Transaction;
 use crate::edits;
 use crate::entries::{self, Addition, Ready, Write, touch_members};
-use crate::record::{PollCounts, PollRecord};
+use crate::record::{FeedState, PollCounts, PollRecord};
 use crate::rows::{Fields, millis};
-use crate::sql::{Sql, statements};
+use crate::sql::{Sql, ValuesOfRow, statements};
 use crate::{Store, StoreError};
 use crate::{aliases, feed_problems, hosts, labels, leases, missing, stories, subscriptions, training};
 
@@ -27,26 +27,40 @@ const KEPT: i64 = 100;
 /// Each feed's old polls are removed after this many of its polls.
 const PRUNED_EVERY: i64 = 32;
 
-const STATES: &str = "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, site_url, status, title,
-    etag, last_modified, validators_url, body_hash, next_poll_at, next_poll_why, retry_after_at, failures,
-    failing_since_at, not_a_feed, incomplete, proposed_url, gone_since_at, name_unknown_since_at, moved_to,
-    moved_since_at, held_why, rhythm_since_at, rhythm_posts, hint_seconds, skip_hours, skip_days, last_entry_at) AS (";
-const UPDATE_FEEDS: &str = ") UPDATE feeds SET
+/// What every poll rewrites of its feed's row.
+macro_rules! update_feeds {
+    ($more:literal) => {
+        concat!(
+            ") UPDATE feeds SET
     version = feeds.version + 1, first_success_at = COALESCE(feeds.first_success_at, v.success_at),
     last_success_at = COALESCE(v.success_at, feeds.last_success_at), last_polled_at = v.polled_at,
-    last_outcome = v.outcome, last_error = v.error, site_url = COALESCE(v.site_url, feeds.site_url),
-    status = v.status, title = v.title, etag = v.etag, last_modified = v.last_modified,
-    validators_url = v.validators_url, body_hash = v.body_hash, next_poll_at = v.next_poll_at,
-    next_poll_why = v.next_poll_why, retry_after_at = v.retry_after_at, failures = v.failures,
-    failing_since_at = v.failing_since_at, not_a_feed = v.not_a_feed, incomplete = v.incomplete,
-    proposed_url = v.proposed_url, gone_since_at = v.gone_since_at,
-    name_unknown_since_at = v.name_unknown_since_at, moved_to = v.moved_to, moved_since_at = v.moved_since_at,
-    held_why = v.held_why, rhythm_since_at = v.rhythm_since_at, rhythm_posts = v.rhythm_posts,
-    hint_seconds = v.hint_seconds, skip_hours = v.skip_hours, skip_days = v.skip_days,
-    last_entry_at = v.last_entry_at
+    last_outcome = v.outcome, last_error = v.error, next_poll_at = v.next_poll_at, next_poll_why = v.next_poll_why",
+            $more,
+            "
     FROM v WHERE feeds.id = v.id AND feeds.version = v.version AND NOT EXISTS (
         SELECT 1 FROM leases l WHERE l.feed_id = v.id AND l.fetcher <> v.fetcher)
-    RETURNING feeds.id, feeds.member_id";
+    RETURNING feeds.id, feeds.member_id"
+        )
+    };
+}
+const SCHEDULES: &str =
+    "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, next_poll_at, next_poll_why) AS (";
+const RESCHEDULE_FEEDS: &str = update_feeds!("");
+const STATES: &str =
+    "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, next_poll_at, next_poll_why, site_url,
+    status, title, etag, last_modified, validators_url, body_hash, retry_after_at, failures, failing_since_at,
+    not_a_feed, incomplete, proposed_url, gone_since_at, name_unknown_since_at, moved_to, moved_since_at, held_why,
+    rhythm_since_at, rhythm_posts, hint_seconds, skip_hours, skip_days, last_entry_at) AS (";
+const UPDATE_FEEDS: &str = update_feeds!(
+    ", site_url = COALESCE(v.site_url, feeds.site_url), status = v.status, title = v.title, etag = v.etag,
+    last_modified = v.last_modified, validators_url = v.validators_url, body_hash = v.body_hash,
+    retry_after_at = v.retry_after_at, failures = v.failures, failing_since_at = v.failing_since_at,
+    not_a_feed = v.not_a_feed, incomplete = v.incomplete, proposed_url = v.proposed_url,
+    gone_since_at = v.gone_since_at, name_unknown_since_at = v.name_unknown_since_at, moved_to = v.moved_to,
+    moved_since_at = v.moved_since_at, held_why = v.held_why, rhythm_since_at = v.rhythm_since_at,
+    rhythm_posts = v.rhythm_posts, hint_seconds = v.hint_seconds, skip_hours = v.skip_hours,
+    skip_days = v.skip_days, last_entry_at = v.last_entry_at"
+);
 
 const FIRST_SUCCESS: &str = "UPDATE site_state SET first_success_at = $1 WHERE first_success_at IS NULL";
 
@@ -165,56 +179,72 @@ async fn update_feeds(
     records: &[PollRecord],
 ) -> Result<HashMap<i64, i64>, StoreError> {
     let mut feeds = HashSet::new();
-    let firsts: Vec<&PollRecord> = records
+    let (rescheduled, others): (Vec<&PollRecord>, Vec<&PollRecord>) = records
         .iter()
         .filter(|record| feeds.insert(record.feed_id))
-        .collect();
-    let mut members = HashMap::with_capacity(firsts.len());
-    for records in statements(&firsts, ROWS) {
-        let mut sql = Sql::new(STATES);
-        sql.push_values(records, |row, record| {
-            let state = &record.state;
-            row.push_bind(record.feed_id)
-                .push_bind(record.feed_version)
-                .push_bind(record.fetcher)
-                .push_bind(succeeded(record).then_some(millis(record.at)))
-                .push_bind(millis(record.at))
-                .push_bind(record.outcome.as_str())
-                .push_bind(&record.error)
-                .push_bind(&state.site_url)
-                .push_bind(state.status.as_str())
-                .push_bind(&state.title)
-                .push_bind(&state.validators.etag)
-                .push_bind(&state.validators.last_modified)
-                .push_bind(state.validators_url.as_ref().map(Url::as_str))
-                .push_bind(&state.body_hash)
-                .push_bind(millis(state.next_poll_at))
-                .push_bind(state.next_poll_why.as_str())
-                .push_bind(state.retry_after_at.map(millis))
-                .push_bind(state.failures)
-                .push_bind(state.failing_since.map(millis))
-                .push_bind(state.not_a_feed)
-                .push_bind(&state.incomplete)
-                .push_bind(state.proposed.as_ref().map(Url::as_str))
-                .push_bind(state.gone_since.map(millis))
-                .push_bind(state.name_unknown_since.map(millis))
-                .push_bind(state.moved.as_ref().map(|(target, _)| target.as_str()))
-                .push_bind(state.moved.as_ref().map(|(_, since)| millis(*since)))
-                .push_bind(&state.held)
-                .push_bind(state.written.map(|(since, _)| millis(since)))
-                .push_bind(state.written.map(|(_, entries)| entries))
-                .push_bind(state.changes_every.map(|every| every.as_secs() as i64))
-                .push_bind(state.skip_hours)
-                .push_bind(u32::from(state.skip_days))
-                .push_bind(state.last_entry_at.map(millis));
-        });
-        sql.push(UPDATE_FEEDS);
-        for row in sql.fetch_all(&mut *transaction).await? {
-            let mut fields = Fields::of("feeds", &row);
-            members.insert(fields.take()?, fields.take()?);
+        .partition(|record| record.reschedules_alone);
+    let mut members = HashMap::with_capacity(feeds.len());
+    for (records, values, update) in [
+        (rescheduled, SCHEDULES, RESCHEDULE_FEEDS),
+        (others, STATES, UPDATE_FEEDS),
+    ] {
+        for records in statements(&records, ROWS) {
+            let mut sql = Sql::new(values);
+            sql.push_values(records, |row, record| {
+                push_schedule(row, record);
+                if !record.reschedules_alone {
+                    push_state(row, &record.state);
+                }
+            })
+            .push(update);
+            for row in sql.fetch_all(&mut *transaction).await? {
+                let mut fields = Fields::of("feeds", &row);
+                members.insert(fields.take()?, fields.take()?);
+            }
         }
     }
     Ok(members)
+}
+
+/// The values of [`SCHEDULES`].
+fn push_schedule<'a>(row: &mut ValuesOfRow<'_, 'a>, record: &'a PollRecord) {
+    row.push_bind(record.feed_id)
+        .push_bind(record.feed_version)
+        .push_bind(record.fetcher)
+        .push_bind(succeeded(record).then_some(millis(record.at)))
+        .push_bind(millis(record.at))
+        .push_bind(record.outcome.as_str())
+        .push_bind(&record.error)
+        .push_bind(millis(record.state.next_poll_at))
+        .push_bind(record.state.next_poll_why.as_str());
+}
+
+/// The values of [`STATES`] that follow those.
+fn push_state<'a>(row: &mut ValuesOfRow<'_, 'a>, state: &'a FeedState) {
+    row.push_bind(&state.site_url)
+        .push_bind(state.status.as_str())
+        .push_bind(&state.title)
+        .push_bind(&state.validators.etag)
+        .push_bind(&state.validators.last_modified)
+        .push_bind(state.validators_url.as_ref().map(Url::as_str))
+        .push_bind(&state.body_hash)
+        .push_bind(state.retry_after_at.map(millis))
+        .push_bind(state.failures)
+        .push_bind(state.failing_since.map(millis))
+        .push_bind(state.not_a_feed)
+        .push_bind(&state.incomplete)
+        .push_bind(state.proposed.as_ref().map(Url::as_str))
+        .push_bind(state.gone_since.map(millis))
+        .push_bind(state.name_unknown_since.map(millis))
+        .push_bind(state.moved.as_ref().map(|(target, _)| target.as_str()))
+        .push_bind(state.moved.as_ref().map(|(_, since)| millis(*since)))
+        .push_bind(&state.held)
+        .push_bind(state.written.map(|(since, _)| millis(since)))
+        .push_bind(state.written.map(|(_, entries)| entries))
+        .push_bind(state.changes_every.map(|every| every.as_secs() as i64))
+        .push_bind(state.skip_hours)
+        .push_bind(u32::from(state.skip_days))
+        .push_bind(state.last_entry_at.map(millis));
 }
 
 /// Writes what readers may see of the accepted polls: one revision, if they do see anything. Gives the numbers of the
@@ -361,8 +391,45 @@ mod tests {
 
     use super::*;
     use crate::query::EntryQuery;
-    use crate::record::{FeedState, PollSummaryRow};
+    use crate::record::PollSummaryRow;
     use crate::testing::{self, Sample, feed, minutes, now, plan, poll, record, record_at, reread};
+
+    #[tokio::test]
+    async fn a_poll_that_reschedules_alone_writes_no_more_than_that() {
+        let store = testing::store().await;
+        let ada = feed(&store, "https://ada.example.org/feed", "Ada").await;
+        let mut ill = poll(&ada, minutes(1));
+        ill.state.title = Some("Ada writes".to_owned());
+        ill.state.failures = 2;
+        ill.state.failing_since = Some(minutes(1));
+        store.record_polls(&[ill]).await.unwrap();
+        let ill = reread(&store, &ada).await;
+
+        let mut again = poll(&ill, minutes(9));
+        again.outcome = PollOutcome::Failed;
+        again.error = Some("nobody was there".to_owned());
+        again.state = FeedState {
+            next_poll_at: minutes(50),
+            next_poll_why: Why::Outage,
+            ..FeedState::of(&ill)
+        };
+        assert!(again.state.is_of(&ill));
+        again.reschedules_alone = true;
+        again.state.failures = 3;
+        assert!(!again.state.is_of(&ill));
+        assert!(store.record_polls(&[again]).await.unwrap()[0].accepted);
+        let after = reread(&store, &ada).await;
+        let expected = model::Feed {
+            version: ill.version + 1,
+            last_polled_at: Some(minutes(9)),
+            last_outcome: Some(PollOutcome::Failed),
+            last_error: Some("nobody was there".to_owned()),
+            next_poll_at: minutes(50),
+            next_poll_why: Why::Outage,
+            ..ill
+        };
+        assert_eq!(after, expected);
+    }
 
     fn found(feed: &model::Feed, name: &str) -> PollRecord {
         PollRecord {

@@ -31,6 +31,8 @@ pub struct PollRecord {
     pub requests: Vec<HostRequest>,
     /// The feed's state after this poll.
     pub state: FeedState,
+    /// Whether of the state only the time of the next poll is new: most polls find nothing, and write no more than that.
+    pub reschedules_alone: bool,
     /// Where the feed lies from now on, if a permanent redirect to there has lasted. It moves unless another feed has that
     /// address, and what it had becomes an alias.
     pub new_url: Option<Url>,
@@ -67,6 +69,7 @@ impl PollRecord {
             error: None,
             requests: Vec::new(),
             state: FeedState::of(feed),
+            reschedules_alone: false,
             new_url: None,
             hub: HubNews::None,
             refuses_training: None,
@@ -171,6 +174,16 @@ impl FeedState {
             last_entry_at: feed.last_entry_at,
             site_url: None,
         }
+    }
+
+    /// Whether `feed` stands so, but for the time of its next poll.
+    pub fn is_of(&self, feed: &Feed) -> bool {
+        let scheduled = Self {
+            next_poll_at: self.next_poll_at,
+            next_poll_why: self.next_poll_why,
+            ..Self::of(feed)
+        };
+        *self == scheduled
     }
 }
 

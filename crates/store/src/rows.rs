@@ -9,11 +9,11 @@ use model::{
     ContentChoice, Entry, Feed, HubTopic, Image, Member, MemberKind, SafeHtml, Validators, Why, Withdrawal,
 };
 use serde::Deserialize;
-use serde_json::Value;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
 use crate::StoreError;
+use crate::cell::Cell;
 use crate::enclosures;
 use crate::query::RiverPosition;
 use crate::sql::Row;
@@ -77,7 +77,7 @@ pub(crate) struct PackedRows {
 
 impl PackedRows {
     /// The rows, each unpacked when it is asked for.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Packed, StoreError>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Packed<'_>, StoreError>> {
         serde_json::Deserializer::from_str(&self.text)
             .into_iter()
             .enumerate()
@@ -95,12 +95,12 @@ impl PackedRows {
 }
 
 /// What [`packed`] columns hold.
-pub(crate) struct Packed {
-    values: Vec<Value>,
+pub(crate) struct Packed<'t> {
+    values: Vec<Cell<'t>>,
     names: &'static str,
 }
 
-impl Packed {
+impl Packed<'_> {
     /// The name of a column: the columns stand between commas, though not every comma stands between columns.
     fn name_of(&self, index: usize) -> Option<&str> {
         let mut depth = 0;
@@ -140,7 +140,7 @@ impl Row {
 #[derive(Clone, Copy)]
 enum Columns<'r> {
     Row(&'r Row),
-    Packed(&'r Packed),
+    Packed(&'r Packed<'r>),
 }
 
 impl<'r> Columns<'r> {
@@ -157,7 +157,7 @@ impl<'r> Columns<'r> {
     fn is_null(self, index: usize) -> bool {
         match self {
             Self::Row(row) => row.is_null(index),
-            Self::Packed(packed) => packed.values.get(index).is_some_and(Value::is_null),
+            Self::Packed(packed) => matches!(packed.values.get(index), Some(Cell::Null)),
         }
     }
 
@@ -187,7 +187,7 @@ impl<'r> Fields<'r> {
     }
 
     /// The columns that were packed.
-    pub(crate) fn unpacked(table: &'r str, packed: &'r Packed) -> Self {
+    pub(crate) fn unpacked(table: &'r str, packed: &'r Packed<'r>) -> Self {
         Self {
             table,
             columns: Columns::Packed(packed),
@@ -196,8 +196,8 @@ impl<'r> Fields<'r> {
     }
 
     /// The next column, which holds others: these.
-    pub(crate) fn packed(&mut self, names: &'static str) -> Result<Packed, StoreError> {
-        let values = self.json()?;
+    pub(crate) fn packed(&mut self, names: &'static str) -> Result<Packed<'r>, StoreError> {
+        let values = self.read(|text: &'r str| serde_json::from_str(text).ok())?;
         Ok(Packed { values, names })
     }
 
@@ -214,7 +214,7 @@ impl<'r> Fields<'r> {
     /// The next column, a truth value: SQLite packs it as 0 or 1.
     pub(crate) fn truth(&mut self) -> Result<bool, StoreError> {
         match self.columns {
-            Columns::Packed(packed) if packed.values.get(self.next).is_some_and(Value::is_number) => {
+            Columns::Packed(packed) if matches!(packed.values.get(self.next), Some(Cell::Integer(_))) => {
                 Ok(self.take::<i64>()? != 0)
             }
             _ => self.take(),
@@ -477,7 +477,7 @@ pub(crate) fn feed_and_more(row: &Row) -> Result<(Feed, Fields<'_>), StoreError>
 }
 
 /// Decodes [`columns_of_a_feed`].
-pub(crate) fn unpacked_feed(packed: &Packed) -> Result<Feed, StoreError> {
+pub(crate) fn unpacked_feed(packed: &Packed<'_>) -> Result<Feed, StoreError> {
     let mut fields = Fields::unpacked("feeds", packed);
     let parse_url = |text: &str| Url::parse(text).ok();
     Ok(Feed {

@@ -207,14 +207,15 @@ impl<'a> Sql<'a> {
         rows: impl IntoIterator<Item = R>,
         mut values: impl FnMut(&mut ValuesOfRow<'_, 'a>, R),
     ) -> &mut Self {
+        let text = self.text.to_mut();
         for (index, row) in rows.into_iter().enumerate() {
-            self.push(if index == 0 { "VALUES (" } else { ", (" });
+            text.push_str(if index == 0 { "VALUES (" } else { ", (" });
             let from = self.values.len();
             values(&mut ValuesOfRow(&mut self.values), row);
             for number in from..self.values.len() {
-                self.push(if number > from { ", ?" } else { "?" });
+                text.push_str(if number > from { ", ?" } else { "?" });
             }
-            self.push(")");
+            text.push(')');
         }
         self
     }
