@@ -16,12 +16,13 @@ use crate::{Store, StoreError};
 
 /// Tables that stay behind: each database has its own migrations and counts for itself what comes, and nobody who polls the
 /// one polls the other.
-const STAYS: [&str; 5] = [
+const STAYS: [&str; 6] = [
     MIGRATION_TABLE,
     "leases",
     "entry_counts",
     "member_counts",
     "member_newest",
+    "entry_spans",
 ];
 
 /// How many values are read and written at once: some dozens of entries, some hundreds of small rows.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Postgres, SqlSafeStr, Sqlite};
 
 use crate::StoreError;
@@ -199,7 +199,8 @@ fn migrations(files: &[MigrationFile]) -> Vec<Migration> {
         .collect()
 }
 
-/// Brings the schema up to date on a connection that holds the lock; `database` is what people call it.
+/// Brings the schema up to date on a connection that holds the lock; `database` is what people call it. Where there may
+/// be much to rewrite, the log says so before.
 pub(crate) async fn migrate<C: Migrate>(
     connection: &mut C,
     files: &[MigrationFile],
@@ -208,12 +209,38 @@ pub(crate) async fn migrate<C: Migrate>(
     let mut migrator = Migrator::with_migrations(migrations(files));
     migrator.set_locking(false);
     let database = database.to_owned();
-    match migrator.run_direct(None, connection, false).await {
+    let run = async {
+        connection.ensure_migrations_table(MIGRATION_TABLE).await?;
+        let run = connection.list_applied_migrations(MIGRATION_TABLE).await?;
+        if let Some((from, to)) = lacking(&run, files) {
+            tracing::info!(
+                from,
+                to,
+                "bringing {database} to this version of the program; with a large archive that takes some minutes"
+            );
+        }
+        migrator.run_direct(None, connection, false).await
+    };
+    match run.await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(version)) => Err(StoreError::Newer { database, version }),
         Err(MigrateError::Execute(error)) => Err(error.into()),
         Err(source) => Err(StoreError::Migration { database, source }),
     }
+}
+
+/// Whether a database that is in use lacks migrations.
+pub(crate) async fn is_older<C: Migrate>(connection: &mut C, files: &[MigrationFile]) -> bool {
+    // Where they cannot be read there are none, or the migration itself says what is the matter.
+    let run = connection.list_applied_migrations(MIGRATION_TABLE).await;
+    lacking(&run.unwrap_or_default(), files).is_some()
+}
+
+/// The last migration that was run and the last there is, if some are lacking.
+fn lacking(run: &[AppliedMigration], files: &[MigrationFile]) -> Option<(i64, i64)> {
+    let last_run = run.iter().map(|migration| migration.version).max()?;
+    let last = files.iter().map(|(version, ..)| *version).max()?;
+    (last_run < last).then_some((last_run, last))
 }
 
 /// What kind of trouble the database is in.
@@ -282,6 +309,53 @@ mod tests {
         testing::feed(&store, "https://blog.example/feed", "Example").await;
         let again = Store::open(&store.url).await.unwrap();
         assert_eq!(again.feeds().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_older_database_is_brought_up_to_date_and_the_log_says_so_before() {
+        let store = testing::store().await;
+        let ada = testing::feed(&store, "https://blog.example/feed", "Example").await;
+        testing::record(&store, &ada, vec![testing::Sample::new("one").entry()]).await;
+        // The last migration, undone.
+        let undone: &[&str] = match store.readers() {
+            Pool::Sqlite(_) => &[
+                "DROP TRIGGER entry_spans_insert",
+                "DROP TRIGGER entry_spans_moved",
+            ],
+            Pool::Postgres(_) => &[
+                "DROP FUNCTION entry_spans_add CASCADE",
+                "DROP FUNCTION entry_spans_move CASCADE",
+            ],
+        };
+        for sql in undone {
+            testing::execute(&store, sql).await;
+        }
+        testing::execute(&store, "DROP TABLE entry_spans").await;
+        testing::execute(&store, "DELETE FROM _sqlx_migrations WHERE version = 19").await;
+
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let writer = Arc::new(log.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(writer)
+            .with_ansi(false)
+            .finish();
+        let logging = tracing::subscriber::set_default(subscriber);
+        let again = Store::open(&store.url).await.unwrap();
+        let spans: i64 = Sql::new("SELECT COUNT(*) FROM entry_spans")
+            .fetch_value("entry_spans", again.readers())
+            .await
+            .unwrap();
+        assert_eq!(spans, 1);
+        Store::open(&store.url).await.unwrap();
+        Store::open(&testing::new_database().await.url).await.unwrap();
+        drop(logging);
+        let said = std::fs::read_to_string(log.path()).unwrap();
+        assert_eq!(
+            said.matches("to this version of the program").count(),
+            1,
+            "{said}"
+        );
+        assert!(said.contains("from=18 to=19"), "{said}");
     }
 
     #[tokio::test]

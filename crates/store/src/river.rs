@@ -12,7 +12,7 @@ use crate::entries::complete;
 use crate::labels::LabelKind;
 use crate::query::{ArchivePage, EntryPage, EntryQuery, RiverEdge, RiverPosition};
 use crate::rows::{self, EntryRow, entry_columns, entry_joins, millis};
-use crate::search::{push_filter, push_found, push_words};
+use crate::search::{Few, push_filter, push_found, push_words};
 use crate::sql::Sql;
 use crate::{Store, StoreError};
 
@@ -59,14 +59,14 @@ impl Store {
     /// A page of the river, newest release first, under the conditions of `query`.
     pub async fn entries(&self, query: &EntryQuery) -> Result<EntryPage, StoreError> {
         let few = match &query.search {
-            Some(search) => self.few_have(search).await?,
-            None => false,
+            Some(search) => self.few_have(search, query.limit + 1).await?,
+            None => None,
         };
         self.page(query, few).await
     }
 
-    /// A page, found by looking at all entries that have the words if those are `few`.
-    pub(crate) async fn page(&self, query: &EntryQuery, few: bool) -> Result<EntryPage, StoreError> {
+    /// A page, found by looking at the entries that have the words if those are `few`.
+    pub(crate) async fn page(&self, query: &EntryQuery, few: Option<Few>) -> Result<EntryPage, StoreError> {
         let limit = query.limit as usize;
         let (edge, direction) = match query.from {
             RiverEdge::Newest => (None, Direction::Older),
@@ -80,20 +80,18 @@ impl Store {
                 newer: None,
             });
         }
-        let conditions = Conditions {
+        let mut conditions = Conditions {
             few,
             ..Conditions::of(query)
         };
-
-        let mut sql = Sql::new(concat!("SELECT ", entry_columns!(), " FROM ("));
-        conditions.push_places(&mut sql, self.readers(), edge, direction, limit + 1);
-        sql.push(concat!(
-            ") p CROSS JOIN entries e",
-            entry_joins!(),
-            " AND e.id = p.id ORDER BY p.river_at DESC, p.id DESC"
-        ));
-        let rows = sql.fetch_all(self.readers()).await?;
-        let mut rows: Vec<EntryRow> = rows.iter().map(rows::entry).collect::<Result<_, _>>()?;
+        let mut rows = self.rows(&conditions, edge, direction, limit + 1).await?;
+        let since = conditions.bound(edge);
+        let is_above = |since| rows.last().is_some_and(|row| row.position().river_at >= since);
+        // What is narrowed to the newest of few is only known to be all if it fills the page.
+        if since.is_some_and(|since| rows.len() <= limit || !is_above(since)) {
+            conditions.few = Some(Few::default());
+            rows = self.rows(&conditions, edge, direction, limit + 1).await?;
+        }
         // The one too many tells that there is more that way.
         let more = rows.len() > limit;
         if more {
@@ -131,6 +129,25 @@ impl Store {
             older,
             newer,
         })
+    }
+
+    /// The `limit` entries nearest to `edge`, the newest first.
+    async fn rows(
+        &self,
+        conditions: &Conditions<'_>,
+        edge: Option<RiverPosition>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let mut sql = Sql::new(concat!("SELECT ", entry_columns!(), " FROM ("));
+        conditions.push_places(&mut sql, self.readers(), edge, direction, limit);
+        sql.push(concat!(
+            ") p CROSS JOIN entries e",
+            entry_joins!(),
+            " AND e.id = p.id ORDER BY p.river_at DESC, p.id DESC"
+        ));
+        let rows = sql.fetch_all(self.readers()).await?;
+        rows.iter().map(rows::entry).collect()
     }
 
     /// `edge`, if anything stands beyond it.
@@ -269,8 +286,8 @@ pub(crate) struct Conditions<'q> {
     until: Option<DateTime<Utc>>,
     /// The search's own conditions but for those above.
     filters: Vec<&'q Filter>,
-    /// Whether so few entries have the words that all of them are looked at, instead of the river until a page is full.
-    few: bool,
+    /// Set if so few entries have the words that those are looked at, instead of the river until a page is full.
+    few: Option<Few>,
 }
 
 impl<'q> Conditions<'q> {
@@ -286,7 +303,7 @@ impl<'q> Conditions<'q> {
                 .flatten()
                 .min(),
             filters: Vec::new(),
-            few: false,
+            few: None,
         };
         for filter in search.into_iter().flat_map(|search| &search.filters) {
             match (filter.by, filter.without, filter.values.as_slice()) {
@@ -318,15 +335,14 @@ impl<'q> Conditions<'q> {
     ) {
         let member = self.query.member.as_ref();
         let has_label = self.topic.is_some() || !self.hashtags.is_empty();
-        let by_label = has_label && !self.few;
+        let by_label = has_label && self.few.is_none();
         // With a label its range of entry_labels is walked, and the entry is read only where more is asked of it.
         let (river_at, id) = if by_label {
             ("l.river_at", "l.entry_id")
         } else {
             ("e.river_at", "e.id")
         };
-        let reads_entry =
-            member.is_some() || self.since.is_some() || self.until.is_some() || !self.filters.is_empty();
+        let reads_entry = self.reads_entry();
         let beyond = Beyond {
             edge,
             direction,
@@ -334,9 +350,18 @@ impl<'q> Conditions<'q> {
         };
         sql.push(format_args!("SELECT {river_at} AS river_at, {id} AS id FROM "));
         match &self.query.search {
-            Some(search) if self.few => {
+            Some(search) if self.few.is_some() => {
                 push_found(sql, readers, search);
-                sql.push(" f CROSS JOIN entries e WHERE e.id = f.id AND e.shown = TRUE");
+                sql.push(" f");
+                let bound = self.bound(edge);
+                if bound.is_some() {
+                    sql.push(" CROSS JOIN entry_spans s");
+                }
+                sql.push(" CROSS JOIN entries e WHERE e.id = f.id AND e.shown = TRUE");
+                if let Some(since) = bound {
+                    sql.push(" AND s.span = f.id / 256 AND s.newest_at >= ")
+                        .push_bind(since);
+                }
                 self.push_labels(sql);
             }
             // What asks for nothing else stops at the end of the page under each label.
@@ -364,17 +389,32 @@ impl<'q> Conditions<'q> {
         for filter in &self.filters {
             push_filter(sql, filter);
         }
-        if let Some(search) = self.query.search.as_ref().filter(|_| !self.few) {
+        if let Some(search) = self.query.search.as_ref().filter(|_| self.few.is_none()) {
             push_words(sql, readers, id, search);
         }
         beyond.push(sql, river_at, id);
         let order = direction.order();
         // The sum keeps PostgreSQL from walking the river until it has met enough of those that have the words.
-        let sum = if self.few { " + 0" } else { "" };
+        let sum = if self.few.is_some() { " + 0" } else { "" };
         sql.push(format_args!(
             " ORDER BY {river_at}{sum} {order}, {id} {order} LIMIT "
         ))
         .push_bind(limit as i64);
+    }
+
+    /// The place above which enough of the few stand for a first page of all that have the words, and of nothing else.
+    fn bound(&self, edge: Option<RiverPosition>) -> Option<i64> {
+        let is_all =
+            edge.is_none() && self.topic.is_none() && self.hashtags.is_empty() && !self.reads_entry();
+        self.few.filter(|_| is_all)?.since
+    }
+
+    /// Whether more is asked of the entry than its words and labels.
+    fn reads_entry(&self) -> bool {
+        self.query.member.is_some()
+            || self.since.is_some()
+            || self.until.is_some()
+            || !self.filters.is_empty()
     }
 
     /// Whether the query asks for several hashtags, or for a pattern.

@@ -19,30 +19,22 @@ use crate::sql::{Sql, statements};
 use crate::vector::tsvector;
 use crate::{Store, StoreError};
 
-/// Of the latest to arrive among those that match, so many are ranked: a word that stands in every other post costs no
-/// more the more posts there are.
-const RANKED: i64 = 10_000;
+mod ranking;
 
 /// So many entries are few: to look at each costs less than to walk the river until enough of them were met.
 const FEW: i64 = 1000;
 
-/// How well a match is found by its words. SQLite's rank grows towards minus infinity (bm25, the title six times the
-/// text); the index is read from its end, which the ranking does not see.
-const BEST_SQLITE: &str =
-    "SELECT c.id, -c.rank AS score FROM (SELECT t.rowid AS id, t.rank AS rank FROM entries_fts t";
-/// PostgreSQL's, of the same weights, divided by the logarithm of the length.
-const BEST_POSTGRES: &str =
-    "SELECT c.id, ts_rank('{0.17, 0.17, 0.17, 1.0}', w.words, c.query, 1) AS score FROM
-    (SELECT t.entry_id AS id, q.query FROM entries_fts t";
+/// How many of those found there are, and since when so many of them stand in the river: what `entry_spans` says of 256
+/// entries at a time, since each stands in a page of its own.
+const SINCE: &str = ") SELECT (SELECT COUNT(*) FROM f) AS found,
+    (SELECT s.oldest_at FROM f CROSS JOIN entry_spans s WHERE s.span = f.id / 256 ORDER BY s.oldest_at DESC LIMIT 1 OFFSET ";
 
-/// The best thousand are ranked again with their age: a match from today counts twice as much as one from the dim
-/// past, and half-way between at half a year. Age is counted from the newest entry.
-const BY_AGE: &str = " ORDER BY score DESC LIMIT 1000) f CROSS JOIN entries e
-    WHERE e.id = f.id AND e.shown = TRUE
-    ORDER BY f.score * (1.0 + 180.0 / (180.0 + ((SELECT MAX(n.river_at) FROM entries n WHERE n.shown = TRUE) - e.river_at)
-                                             / 86400000.0)) DESC,
-        e.river_at DESC, e.id DESC
-    LIMIT ";
+/// That few entries have the words of a search.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Few {
+    /// Enough of them stand at or above this place of the river, if they are shown.
+    pub(crate) since: Option<i64>,
+}
 
 const TEXTS: &str = "SELECT id, text FROM entries WHERE id IN ";
 
@@ -75,7 +67,7 @@ impl Store {
         let ids = if search.wanted.is_empty() {
             self.latest(search, limit, offset).await?
         } else {
-            self.best(search, limit, offset).await?
+            ranking::best(self, search, limit, offset).await?
         };
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -125,25 +117,20 @@ impl Store {
         rows.iter().map(|row| Fields::of("entries", row).take()).collect()
     }
 
-    /// Whether few entries have the words of `search`.
-    pub(crate) async fn few_have(&self, search: &Search) -> Result<bool, StoreError> {
+    /// How the few entries are found that have the words of `search`, of which so many are wanted; none if they are many.
+    pub(crate) async fn few_have(&self, search: &Search, wanted: u32) -> Result<Option<Few>, StoreError> {
         if search.wanted.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
-        let mut sql = Sql::new("SELECT COUNT(*) FROM (SELECT f.id FROM ");
+        let mut sql = Sql::new("WITH f AS MATERIALIZED (SELECT w.id FROM ");
         push_found(&mut sql, self.readers(), search);
-        sql.push(" f LIMIT ").push_bind(FEW + 1);
-        sql.push(") found");
-        let found: i64 = sql.fetch_value("entries_fts", self.readers()).await?;
-        Ok(found <= FEW)
-    }
-
-    async fn best(&self, search: &Search, limit: u32, offset: u32) -> Result<Vec<i64>, StoreError> {
-        let ranked = ranked(search, self.readers(), limit, offset);
-        let rows = ranked.fetch_all(self.readers()).await?;
-        rows.iter()
-            .map(|row| Fields::of("entries_fts", row).take())
-            .collect()
+        sql.push(" w LIMIT ").push_bind(FEW + 1);
+        sql.push(SINCE).push_bind(enough(wanted));
+        sql.push(") AS since");
+        let row = sql.fetch_one(self.readers()).await?;
+        let mut fields = Fields::of("entries_fts", &row);
+        let (found, since): (i64, Option<i64>) = (fields.take()?, fields.take()?);
+        Ok((found <= FEW).then_some(Few { since }))
     }
 
     async fn latest(&self, search: &Search, limit: u32, offset: u32) -> Result<Vec<i64>, StoreError> {
@@ -160,42 +147,6 @@ impl Store {
         let rows = sql.fetch_all(self.readers()).await?;
         rows.iter().map(|row| Fields::of("entries", row).take()).collect()
     }
-}
-
-fn ranked<'t>(search: &'t Search, readers: &Pool, limit: u32, offset: u32) -> Sql<'t> {
-    let narrowed = search.since.is_some() || search.until.is_some() || !search.filters.is_empty();
-    let entries = if narrowed { " CROSS JOIN entries e" } else { "" };
-    let mut sql = Sql::new("SELECT e.id FROM (");
-    // The sum keeps PostgreSQL from walking all entries from the last one on to find those that match.
-    let (id, latest, words) = match readers {
-        Pool::Sqlite(_) => {
-            sql.push(BEST_SQLITE)
-                .push(entries)
-                .push(" WHERE entries_fts MATCH ")
-                .push_bind(for_fts5(search));
-            ("t.rowid", "t.rowid", "")
-        }
-        Pool::Postgres(_) => {
-            sql.push(BEST_POSTGRES).push(entries).push(" CROSS JOIN (SELECT ");
-            push_tsquery(&mut sql, search);
-            sql.push(" AS query) q WHERE t.words @@ q.query");
-            (
-                "t.entry_id",
-                "t.entry_id + 0",
-                " CROSS JOIN entries_fts w WHERE w.entry_id = c.id",
-            )
-        }
-    };
-    if narrowed {
-        sql.push(format_args!(" AND e.id = {id} AND e.shown = TRUE"));
-        push_narrowing(&mut sql, search);
-    }
-    sql.push(format_args!(" ORDER BY {latest} DESC LIMIT "))
-        .push_bind(RANKED);
-    sql.push(format_args!(") c{words}"));
-    sql.push(BY_AGE).push_bind(limit);
-    sql.push(" OFFSET ").push_bind(offset);
-    sql
 }
 
 /// The words of an entry: its title and its text.
@@ -357,6 +308,11 @@ pub(crate) fn push_found<'t>(sql: &mut Sql<'t>, readers: &Pool, search: &'t Sear
             sql.push(")");
         }
     }
+}
+
+/// Of how many that match so many are probably shown: where fewer are, all that match have to be looked at.
+fn enough(wanted: u32) -> i64 {
+    i64::from(wanted) * 3 / 2
 }
 
 /// Which of a search's words are looked up.
@@ -634,14 +590,10 @@ mod tests {
             let matching = store.matching(search, &keys).await.unwrap();
             let matching = matching.iter().map(|key| key.trim_end_matches('x').to_owned());
             assert_eq!(sorted(matching.collect()), found, "{text}");
-            for few in [true, false] {
-                let few = few
-                    && !query
-                        .search
-                        .as_ref()
-                        .is_some_and(|search| search.wanted.is_empty());
+            let few = store.few_have(search, query.limit).await.unwrap();
+            for few in [few, None] {
                 let page = store.page(&query, few).await.unwrap();
-                assert_eq!(names(&page.entries), found, "{text}, few: {few}");
+                assert_eq!(names(&page.entries), found, "{text}, {few:?}");
             }
         }
         let latest = store.search(&testing::search("topic:data"), 1, 1).await.unwrap();
@@ -680,7 +632,16 @@ mod tests {
     async fn reads_no_more_entries_than_match() {
         let store = testing::sqlite().await;
         let bins = search(&["bins"], &[]);
-        let plan = plan(&store, ranked(&bins, store.readers(), 9, 0).into_text()).await;
-        assert!(plan.contains("SEARCH e USING INTEGER PRIMARY KEY"), "{plan}");
+        let plan = plan(
+            &store,
+            ranking::ranked(&bins, store.readers(), (9, 0), 18).into_text(),
+        )
+        .await;
+        for found in [
+            "SEARCH s USING INTEGER PRIMARY KEY",
+            "SEARCH e USING INTEGER PRIMARY KEY",
+        ] {
+            assert!(plan.contains(found), "{plan}");
+        }
     }
 }

@@ -84,6 +84,7 @@ impl<'a> From<&'a Option<String>> for Value<'a> {
 pub(crate) struct Sql<'a> {
     text: Cow<'static, str>,
     values: Vec<Value<'a>>,
+    planned_anew: bool,
 }
 
 /// The values of one of the rows of a statement.
@@ -158,6 +159,15 @@ impl<'a> Sql<'a> {
         Self {
             text: text.into(),
             values: Vec::new(),
+            planned_anew: false,
+        }
+    }
+
+    /// Has PostgreSQL plan it for these values: after some time it would keep one plan for all.
+    pub(crate) fn planned_anew(self) -> Self {
+        Self {
+            planned_anew: true,
+            ..self
         }
     }
 
@@ -303,10 +313,8 @@ impl<'a> Sql<'a> {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        Ok(sqlx::query_with(
-            AssertSqlSafe(for_postgres(self.text)),
-            arguments,
-        ))
+        let text = AssertSqlSafe(for_postgres(self.text));
+        Ok(sqlx::query_with(text, arguments).persistent(!self.planned_anew))
     }
 }
 

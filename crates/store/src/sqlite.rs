@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Pool, Sqlite};
+use sqlx::{ConnectOptions as _, Connection as _, Pool, Sqlite, SqliteConnection};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::db::{self, Fault, MigrationFile};
@@ -121,6 +121,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "member counts",
         include_str!("../../../migrations/sqlite/0018_member_counts.sql"),
     ),
+    (
+        19,
+        "entry spans",
+        include_str!("../../../migrations/sqlite/0019_entry_spans.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.
@@ -154,7 +159,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     // A database in memory belongs to its connection, so everybody shares the one.
     if url.contains(":memory:") {
         let writer = one.connect_with(options).await?;
-        migrate(&writer, &path).await?;
+        migrate(&mut *writer.acquire().await?, &path).await?;
         let readers = db::Pool::Sqlite(writer.clone());
         return Ok(Store::of(db::Pool::Sqlite(writer), readers));
     }
@@ -179,9 +184,18 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     let writer = patiently(async || Ok(one.clone().connect_with(writing.clone()).await?))
         .await
         .map_err(|error| unopened(&path, error))?;
-    patiently(async || migrate(&writer, &path).await)
-        .await
-        .map_err(|error| unopened(&path, error))?;
+    patiently(async || {
+        let mut connection = writer.acquire().await?;
+        if !db::is_older(&mut *connection, MIGRATIONS).await {
+            return migrate(&mut connection, &path).await;
+        }
+        // What takes long is told of before, and not by its whole text afterwards.
+        let mut silent = writing.clone().disable_statement_logging().connect().await?;
+        migrate(&mut silent, &path).await?;
+        Ok(silent.close().await?)
+    })
+    .await
+    .map_err(|error| unopened(&path, error))?;
     // What goes on one thread asks one thing after the other, each time before the last connection is back: it would open
     // one more for nothing, and each takes as long as a hundred reads.
     let readers = match Handle::current().runtime_flavor() {
@@ -268,8 +282,8 @@ pub(crate) async fn begin(writer: &Pool<Sqlite>) -> Result<sqlx::Transaction<'st
 }
 
 /// Brings the schema up to date, in one transaction that other processes wait for.
-async fn migrate(writer: &Pool<Sqlite>, path: &Path) -> Result<(), StoreError> {
-    let mut transaction = writer.begin_with(BEGIN).await?;
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with(BEGIN).await?;
     let database = path.display().to_string();
     let foreign: Option<String> = sqlx::query_scalar(FOREIGN_TABLE)
         .fetch_optional(&mut *transaction)

@@ -1,6 +1,7 @@
 //! The river and its pages.
 
 use super::*;
+use crate::rows::Fields;
 use crate::testing::{self, Sample, at, feed, minutes, now, plan, record, record_at, titles};
 
 async fn page(store: &Store, from: RiverEdge, limit: u32) -> EntryPage {
@@ -493,5 +494,64 @@ async fn every_page_walks_an_index() {
         arrivals.contains("SEARCH c USING PRIMARY KEY (kind=? AND label=? AND member_id=?)")
             && !arrivals.contains("entries"),
         "{arrivals}"
+    );
+}
+
+fn few_with(word: &str) -> EntryQuery {
+    EntryQuery {
+        search: Some(testing::search(word)),
+        ..EntryQuery::newest(50)
+    }
+}
+
+#[tokio::test]
+async fn few_that_have_the_words_are_sorted_and_not_looked_for_along_the_river() {
+    let store = testing::sqlite().await;
+    let query = few_with("bins");
+    for (since, read) in [
+        (None, "SEARCH e USING INTEGER PRIMARY KEY"),
+        (Some(0), "SEARCH s USING INTEGER PRIMARY KEY"),
+    ] {
+        let conditions = Conditions {
+            few: Some(Few { since }),
+            ..Conditions::of(&query)
+        };
+        let mut sql = Sql::new("");
+        conditions.push_places(&mut sql, store.readers(), None, Direction::Older, 50);
+        let plan = plan(&store, sql.into_text()).await;
+        assert!(
+            plan.contains("SCAN entries_fts VIRTUAL TABLE")
+                && plan.contains(read)
+                && plan.contains("USE TEMP B-TREE FOR ORDER BY")
+                && !plan.contains("entries_in_river"),
+            "{plan}"
+        );
+    }
+}
+
+/// PostgreSQL chooses the order itself, and would walk the river at the least sign that it is worth it.
+#[tokio::test]
+#[ignore = "run by scripts/test beside a PostgreSQL server"]
+async fn few_that_have_the_words_are_sorted_even_where_sorting_is_frowned_upon() {
+    let database = testing::new_postgres().await;
+    let frowning = format!("{}%20-c%20enable_sort%3Doff", database.url);
+    let _store = database.open().await;
+    let store = Store::open(&frowning).await.unwrap();
+    let query = few_with("bins");
+    let conditions = Conditions {
+        few: Some(Few::default()),
+        ..Conditions::of(&query)
+    };
+    let mut sql = Sql::new("EXPLAIN ");
+    conditions.push_places(&mut sql, store.readers(), None, Direction::Older, 50);
+    let rows = sql.fetch_all(store.readers()).await.unwrap();
+    let plan: Vec<String> = rows
+        .iter()
+        .map(|row| Fields::of("plan", row).take().unwrap())
+        .collect();
+    let plan = plan.join("\n");
+    assert!(
+        plan.contains("Sort Key: ((e.river_at + 0)) DESC") && !plan.contains("entries_in_river"),
+        "{plan}"
     );
 }
