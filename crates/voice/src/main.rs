@@ -8,6 +8,7 @@ mod logging;
 mod output;
 mod signals;
 
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,10 +30,16 @@ fn main() -> ExitCode {
     }
     open_many_files();
     let command = command.unwrap_or(Command::Serve(ServeArguments::default()));
-    // A server answers many people at once. A command has one thing to do: on one thread its tasks hand over to one
-    // another without waking each other's threads; what computes has threads of its own either way.
+    // A server answers many people at once, on half of the processors: what reads the database, reads feeds or compresses has
+    // threads of its own, and those that wait for the network wake each other for nothing. A command has one thing to
+    // do: on one thread its tasks hand over to one another.
     let mut runtime = match command {
-        Command::Serve(_) | Command::Demo => tokio::runtime::Builder::new_multi_thread(),
+        Command::Serve(_) | Command::Demo => {
+            let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            runtime.worker_threads((processors / 2).max(1));
+            runtime
+        }
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = match runtime.enable_all().build() {
