@@ -1,7 +1,7 @@
 //! RSS 2.0 with Dublin Core creators, whole posts in `content:encoded` and Atom links.
 //!
-//! Readers take `description` for HTML, so plain text is escaped twice there; `title` is plain text, escaped
-//! once and by number, as the RSS Advisory Board's profile has it.
+//! Readers take an item's `description` for HTML, so plain text is escaped twice there; `title` and what the channel
+//! says of itself are plain text, escaped once and by number, as the RSS Advisory Board's profile has it.
 
 use model::{Entry, Site};
 
@@ -39,7 +39,7 @@ pub fn rss(info: &FeedInfo<'_>, entries: &[Entry]) -> String {
     } else {
         &info.subtitle
     };
-    xml.text("description", &[], &escape_html(description));
+    xml.plain_text("description", description);
     xml.text("language", &[], &info.site.language);
     xml.text("lastBuildDate", &[], &rfc822(info.updated));
     for (rel, address) in info.links("rss") {
@@ -112,7 +112,7 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
 
 #[cfg(test)]
 mod tests {
-    use super::rss;
+    use super::{FeedInfo, rss};
     use crate::sample::{HOSTILE, enclosures, entry, hostile, info, site};
     use crate::xml::strict::read;
 
@@ -191,6 +191,21 @@ mod tests {
                     "application/octet-stream"
                 ]
             ]
+        );
+    }
+
+    #[test]
+    fn the_channel_speaks_of_itself_in_plain_text() {
+        let site = site();
+        let info = FeedInfo {
+            title: "Search: \"bins & <b>\"".to_owned(),
+            subtitle: String::new(),
+            ..info(&site)
+        };
+        let text = rss(&info, &[]);
+        assert!(
+            text.contains("<description>Search: \"bins &#x26; &#x3C;b&#x3E;\"</description>"),
+            "{text}"
         );
     }
 

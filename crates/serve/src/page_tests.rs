@@ -237,6 +237,21 @@ async fn pages_have_one_h1_and_headings_in_order() {
 }
 
 #[tokio::test]
+async fn a_page_beyond_the_last_of_a_search_leads_back_to_the_first() {
+    let client = Client::new().await;
+    let page = client.get("/search?q=councillors&page=9").await;
+    assert!(
+        page.text()
+            .contains("end before this page. <a href=\"/search?q=councillors\">"),
+        "{}",
+        page.text()
+    );
+    assert!(!page.text().contains("No post was found") && !page.text().contains("page=8"));
+    let nothing = client.get("/search?q=nothing-of-the-kind").await;
+    assert!(nothing.text().contains("No post was found"), "{}", nothing.text());
+}
+
+#[tokio::test]
 async fn an_excerpt_gives_no_more_and_a_whole_post_is_marked() {
     let client = Client::new().await;
     for (path, _) in ROUTES {

@@ -35,6 +35,8 @@ struct SearchPage {
     shell: Shell,
     hits: Vec<Hit>,
     help: Vec<Hint>,
+    /// The first page, where this one lies beyond the last.
+    first: Option<String>,
 }
 
 /// What may help whoever searches: a sentence, and where to go on.
@@ -54,6 +56,7 @@ pub(crate) async fn search(asked: Asked) -> Made {
             shell,
             hits: Vec::new(),
             help: Vec::new(),
+            first: None,
         });
     };
     // One more than is shown says whether there is a further page.
@@ -76,9 +79,10 @@ pub(crate) async fn search(asked: Asked) -> Made {
             parameters.query_with(&[("page", Some(&number.to_string()))])
         )
     };
-    shell.newer = (number > 1).then(|| link(number - 1));
+    let is_beyond = number > 1 && found.is_empty();
+    shell.newer = (number > 1 && !is_beyond).then(|| link(number - 1));
     shell.older = more.then(|| link(number + 1));
-    let found_nothing = found.is_empty();
+    let found_nothing = found.is_empty() && !is_beyond;
     let hits = found
         .into_iter()
         .map(|hit| Hit {
@@ -87,7 +91,12 @@ pub(crate) async fn search(asked: Asked) -> Made {
         })
         .collect();
     let help = hints(&asked, &search, found_nothing).await?;
-    page(&SearchPage { shell, hits, help })
+    page(&SearchPage {
+        shell,
+        hits,
+        help,
+        first: is_beyond.then(|| format!("/search{of}")),
+    })
 }
 
 /// What was not understood, and, where nothing was found, what stood in the way and how to ask for more.
