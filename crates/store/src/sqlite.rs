@@ -150,12 +150,11 @@ const FOREIGN_TABLE: &str = "SELECT name FROM sqlite_schema WHERE type = 'table'
 pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
     let options = options(url)?.create_if_missing(true);
     let path = options.get_filename().to_owned();
-    let one = SqlitePoolOptions::new()
-        .max_connections(1)
-        .min_connections(1)
+    let lasting = SqlitePoolOptions::new()
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false);
+    let one = lasting.clone().max_connections(1).min_connections(1);
     // A database in memory belongs to its connection, so everybody shares the one.
     if url.contains(":memory:") {
         let writer = one.connect_with(options).await?;
@@ -202,7 +201,7 @@ pub(crate) async fn open(url: &str) -> Result<Store, StoreError> {
         RuntimeFlavor::CurrentThread => 1,
         _ => READERS,
     };
-    let many = one.max_connections(readers);
+    let many = lasting.max_connections(readers);
     let reading = options
         .read_only(true)
         .create_if_missing(false)

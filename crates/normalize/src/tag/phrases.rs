@@ -5,9 +5,7 @@
 
 use std::collections::HashMap;
 
-use aho_corasick::Anchored;
-use aho_corasick::automaton::Automaton;
-use aho_corasick::dfa::DFA;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::fold::{Folded, folded_name, is_separator};
 
@@ -15,7 +13,7 @@ use super::fold::{Folded, folded_name, is_separator};
 #[derive(Debug)]
 pub(super) struct Phrases {
     /// Finds the heads of all phrases at once.
-    heads: DFA,
+    heads: AhoCorasick,
     /// For each head, the phrases that begin with it.
     of_head: Vec<Vec<Phrase>>,
 }
@@ -63,7 +61,10 @@ impl Phrases {
             of_head[at].push(phrase);
         }
         Self {
-            heads: DFA::new(&heads).expect("phrases are far from filling 31 bits of states"),
+            heads: AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::DFA))
+                .build(&heads)
+                .expect("phrases are far from filling 31 bits of states"),
             of_head,
         }
     }
@@ -72,18 +73,19 @@ impl Phrases {
     pub(super) fn hits(&self, text: &Folded<'_>) -> Vec<Hit> {
         let text = text.text();
         let mut hits = Vec::new();
-        let mut state = self
-            .heads
-            .start_state(Anchored::No)
-            .expect("a DFA is built to search anywhere");
-        for (at, &byte) in text.iter().enumerate() {
-            state = self.heads.next_state(Anchored::No, state, byte);
-            if !self.heads.is_match(state) {
-                continue;
-            }
-            for head in (0..self.heads.match_len(state)).map(|nth| self.heads.match_pattern(state, nth)) {
-                for phrase in &self.of_head[head] {
-                    hits.extend(phrase.hit(text, at + 1 - self.heads.pattern_len(head), at + 1));
+        for found in self.heads.find_overlapping_iter(text) {
+            for phrase in &self.of_head[found.pattern()] {
+                if let Some(end) = phrase.end(text, found.end()) {
+                    let start = if phrase.begins_open {
+                        word_start(text, found.start())
+                    } else {
+                        found.start() + 1
+                    };
+                    hits.push(Hit {
+                        phrase: phrase.id,
+                        start,
+                        end,
+                    });
                 }
             }
         }
@@ -131,24 +133,15 @@ impl Phrase {
         })
     }
 
-    /// The phrase, if it stands in `text` where its head stands from `start` to `end`.
-    fn hit(&self, text: &[u8], start: usize, end: usize) -> Option<Hit> {
-        let mut end = word_end(text, end, self.head_is_open)?;
+    /// Where the phrase ends in `text` if its head ends at `at`.
+    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let mut at = word_end(text, at, self.head_is_open)?;
         for (word, open) in &self.tail {
-            let rest = text.get(end..)?.strip_prefix(b" ")?;
+            let rest = text.get(at..)?.strip_prefix(b" ")?;
             rest.strip_prefix(word.as_bytes())?;
-            end = word_end(text, end + 1 + word.len(), *open)?;
+            at = word_end(text, at + 1 + word.len(), *open)?;
         }
-        let start = if self.begins_open {
-            word_start(text, start)
-        } else {
-            start + 1
-        };
-        Some(Hit {
-            phrase: self.id,
-            start,
-            end,
-        })
+        Some(at)
     }
 }
 
