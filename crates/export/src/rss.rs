@@ -1,7 +1,8 @@
 //! RSS 2.0 with Dublin Core creators, whole posts in `content:encoded` and Atom links.
 //!
-//! Readers take an item's `description` for HTML, so plain text is escaped twice there; `title` and what the channel
-//! says of itself are plain text, escaped once and by number, as the RSS Advisory Board's profile has it.
+//! Readers take an item's `description` for HTML, so plain text is escaped twice there; titles, names, categories,
+//! licences and what the channel says of itself are plain text, escaped once and by number, as the RSS Advisory Board's
+//! profile has it.
 
 use model::{Entry, Site};
 
@@ -32,14 +33,14 @@ pub fn rss(info: &FeedInfo<'_>, entries: &[Entry]) -> String {
         ],
     );
     xml.open("channel", &[]);
-    xml.plain_text("title", &info.title);
+    xml.plain_text("title", &[], &info.title);
     xml.text("link", &[], &info.page());
     let description = if info.subtitle.is_empty() {
         &info.title
     } else {
         &info.subtitle
     };
-    xml.plain_text("description", description);
+    xml.plain_text("description", &[], description);
     xml.text("language", &[], &info.site.language);
     xml.text("lastBuildDate", &[], &rfc822(info.updated));
     for (rel, address) in info.links("rss") {
@@ -69,7 +70,7 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
         None => xml.open("item", &[]),
     }
     if let Some(title) = &entry.title {
-        xml.plain_text("title", title);
+        xml.plain_text("title", &[], title);
     }
     xml.text("link", &[], &original(site, entry));
     xml.text("guid", &[("isPermaLink", "false")], &entry.id);
@@ -94,10 +95,10 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
         xml.text("category", &[("domain", &site.absolute("/hashtags/"))], tag);
     }
     for category in &entry.categories {
-        xml.text("category", &[], category);
+        xml.plain_text("category", &[], category);
     }
     if let Some(licence) = &entry.licence {
-        xml.text("dc:rights", &[], licence);
+        xml.plain_text("dc:rights", &[], licence);
         if let Some(url) = licence_url(licence) {
             xml.text("creativeCommons:license", &[], &url);
         }
@@ -106,7 +107,7 @@ fn write_item(xml: &mut Xml, site: &Site, entry: &Entry) {
     if let Some(html) = &entry.content_html {
         xml.text("content:encoded", &[], html.as_str());
     }
-    xml.text("source", &[("url", &entry.feed_url)], &entry.member.name);
+    xml.plain_text("source", &[("url", &entry.feed_url)], &entry.member.name);
     xml.close("item");
 }
 
@@ -207,6 +208,23 @@ mod tests {
             text.contains("<description>Search: \"bins &#x26; &#x3C;b&#x3E;\"</description>"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn names_categories_and_licences_are_plain_text() {
+        let site = site();
+        let mut entry = entry("aaaaaaaa");
+        entry.member.name = "Bits & <b>bobs".to_owned();
+        entry.categories = vec!["C & <canvas>".to_owned()];
+        entry.licence = Some("<b>All rights".to_owned());
+        let text = rss(&info(&site), &[entry]);
+        for element in [
+            "<source url=\"https://blog.example/feed\">Bits &#x26; &#x3C;b&#x3E;bobs</source>",
+            "<category>C &#x26; &#x3C;canvas&#x3E;</category>",
+            "<dc:rights>&#x3C;b&#x3E;All rights</dc:rights>",
+        ] {
+            assert!(text.contains(element), "{text}");
+        }
     }
 
     #[test]

@@ -43,14 +43,14 @@ impl Xml {
         self.close(name);
     }
 
-    /// `<name>text</name>` with `&` and `<` as the RSS Advisory Board's profile asks for them in plain text, so that nobody
-    /// takes a title for markup.
-    pub(crate) fn plain_text(&mut self, name: &str, text: &str) {
+    /// `<name attributes>text</name>` with `&` and `<` as the RSS Advisory Board's profile asks for them in plain text, so
+    /// that nobody takes a title for markup.
+    pub(crate) fn plain_text(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         let text = clean_text(text)
             .replace('&', "&#x26;")
             .replace('<', "&#x3C;")
             .replace('>', "&#x3E;");
-        self.open(name, &[]);
+        self.open(name, attributes);
         self.write(Event::Text(BytesText::from_escaped(text)));
         self.close(name);
     }
