@@ -252,6 +252,58 @@ async fn a_page_beyond_the_last_of_a_search_leads_back_to_the_first() {
 }
 
 #[tokio::test]
+async fn a_search_says_what_it_looked_for_and_how_it_is_ordered() {
+    let client = Client::new().await;
+    let found_nothing = ["No post was found", "find more"];
+    for (query, says, says_not) in [
+        (
+            "%22about+councillors%22",
+            "<p>Posts found for <strong>&#34;about councillors&#34;</strong>, the best matches first.</p>",
+            &["“"][..],
+        ),
+        (
+            "topic:democracy",
+            "<p>Posts found for <strong>topic:democracy</strong>, the latest first.</p>",
+            &["best matches"],
+        ),
+        (
+            "topic:democracy&page=9",
+            "end before this page. <a href=\"/search?q=topic%3Ademocracy\">Go to the latest</a>",
+            &["best matches"],
+        ),
+        ("-bins", "A search needs at least one word", &found_nothing),
+        (
+            "-topic:democracy&page=2",
+            "A search needs at least one word",
+            &found_nothing,
+        ),
+        (
+            "topic:none",
+            "No post was found for <strong>topic:none</strong>. Try",
+            &["words find more"],
+        ),
+    ] {
+        let page = client.get(&format!("/search?q={query}")).await;
+        let main = page.text().split("<main").nth(1).unwrap();
+        assert!(main.contains(says), "{query}: {main}");
+        for words in says_not {
+            assert!(!main.contains(words), "{query}: {words}: {main}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn addresses_of_feeds_break_behind_their_slashes() {
+    let page = Client::new().await.get("/feeds").await;
+    assert!(
+        page.text()
+            .contains(">https://<wbr>voice.example.org/<wbr>feed.atom</a>"),
+        "{}",
+        page.text()
+    );
+}
+
+#[tokio::test]
 async fn an_excerpt_gives_no_more_and_a_whole_post_is_marked() {
     let client = Client::new().await;
     for (path, _) in ROUTES {
@@ -264,7 +316,7 @@ async fn an_excerpt_gives_no_more_and_a_whole_post_is_marked() {
     assert!(
         found
             .text()
-            .contains("of post number 1 about <mark>councillors.</mark></p>"),
+            .contains("of post number 1 about <mark>councillors</mark>.</p>"),
         "{}",
         found.text()
     );

@@ -35,6 +35,10 @@ struct SearchPage {
     shell: Shell,
     hits: Vec<Hit>,
     help: Vec<Hint>,
+    /// Whether it asks for nothing, so that nothing can be found.
+    is_nothing: bool,
+    /// Whether words rank what is found; else the latest stands first.
+    is_ranked: bool,
     /// The first page, where this one lies beyond the last.
     first: Option<String>,
 }
@@ -56,6 +60,8 @@ pub(crate) async fn search(asked: Asked) -> Made {
             shell,
             hits: Vec::new(),
             help: Vec::new(),
+            is_nothing: true,
+            is_ranked: false,
             first: None,
         });
     };
@@ -79,7 +85,7 @@ pub(crate) async fn search(asked: Asked) -> Made {
             parameters.query_with(&[("page", Some(&number.to_string()))])
         )
     };
-    let is_beyond = number > 1 && found.is_empty();
+    let is_beyond = number > 1 && found.is_empty() && !search.is_nothing();
     shell.newer = (number > 1 && !is_beyond).then(|| link(number - 1));
     shell.older = more.then(|| link(number + 1));
     let found_nothing = found.is_empty() && !is_beyond;
@@ -95,6 +101,8 @@ pub(crate) async fn search(asked: Asked) -> Made {
         shell,
         hits,
         help,
+        is_nothing: search.is_nothing(),
+        is_ranked: !search.wanted.is_empty(),
         first: is_beyond.then(|| format!("/search{of}")),
     })
 }
@@ -106,7 +114,7 @@ async fn hints(asked: &Asked, search: &Search, found_nothing: bool) -> Result<Ve
         .iter()
         .map(|term| Hint {
             text: format!(
-                "“{term}” names no day, so it was searched for as words. Write a day, a month or a year: \
+                "{term} names no day, so it was searched for as words. Write a day, a month or a year: \
                  before:2015-02-09, after:2015-02, before:2015."
             ),
             links: Vec::new(),
@@ -179,23 +187,32 @@ fn words_around(hit: &SearchHit) -> Vec<(String, bool)> {
     if hit.entry.content_html.is_some() {
         return hit.snippet.clone();
     }
-    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let matched = hit.snippet.iter().filter(|(_, matched)| *matched);
-    let matched: HashSet<String> = matched
+    let matched: HashSet<String> = (hit.snippet.iter())
+        .filter(|(_, matched)| *matched)
         .flat_map(|(text, _)| text.split_whitespace())
-        .map(bare)
+        .map(|word| itself(word).to_lowercase())
         .collect();
     let mut pieces: Vec<(String, bool)> = Vec::new();
-    for word in hit.entry.summary.split_whitespace() {
-        let is_match = matched.contains(&bare(word));
-        match pieces.last_mut() {
-            Some((text, false)) if !is_match => {
-                text.push(' ');
-                text.push_str(word);
+    let mut push = |text: &str, is_match: bool| match pieces.last_mut() {
+        Some((last, false)) if !is_match => last.push_str(text),
+        _ => pieces.push((text.to_owned(), is_match)),
+    };
+    for (at, word) in hit.entry.summary.split_whitespace().enumerate() {
+        push(if at > 0 { " " } else { "" }, false);
+        let itself = itself(word);
+        match word.split_once(itself) {
+            Some((before, behind)) if matched.contains(&itself.to_lowercase()) => {
+                push(before, false);
+                push(itself, true);
+                push(behind, false);
             }
-            Some(_) => pieces.extend([(" ".to_owned(), false), (word.to_owned(), is_match)]),
-            None => pieces.push((word.to_owned(), is_match)),
+            _ => push(word, false),
         }
     }
     pieces
+}
+
+/// A word without the punctuation around it.
+fn itself(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric())
 }
