@@ -8,7 +8,7 @@ use super::fares::size;
 use super::page;
 use super::post::within_the_page;
 use super::shell::{Part, Shell};
-use super::view::{Item, Named, Talk, When};
+use super::view::{Item, Named, Talk, When, longest};
 use crate::asked::{Asked, Made};
 use crate::failure::Failure;
 use crate::links;
@@ -127,9 +127,7 @@ pub(crate) async fn entry(asked: Asked) -> Made {
                 by_hand: found.by == TopicSource::Moderator,
                 disputed: disputes.iter().any(|dispute| dispute.topic == found.slug),
                 percent: (found.score.clamp(0.0, 1.0) * 100.0).round() as u32,
-                why: found
-                    .why
-                    .iter()
+                why: longest(&found.why)
                     .map(|evidence| Words {
                         place: match evidence.place {
                             EvidencePlace::Title => "in the title",

@@ -191,10 +191,29 @@ pub(super) fn picture(entry: &Entry, site: &Site) -> Option<Picture> {
     })
 }
 
+/// The evidence without what stands within longer words of the same place: "GOV.UK Notify" says it for "Notify", too.
+pub(super) fn longest(why: &[Evidence]) -> impl Iterator<Item = &Evidence> {
+    why.iter().filter(|one| {
+        let mut of_place = why.iter().filter(|other| other.place == one.place);
+        !of_place.any(|other| stands_within(&one.text, &other.text))
+    })
+}
+
+/// Whether words stand among longer ones, as whole words.
+fn stands_within(words: &str, longer: &str) -> bool {
+    let (words, longer) = (words.to_lowercase(), longer.to_lowercase());
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    words.len() < longer.len()
+        && longer.match_indices(&words).any(|(at, _)| {
+            let (before, behind) = (&longer[..at], &longer[at + words.len()..]);
+            !is_word(before.chars().next_back()) && !is_word(behind.chars().next())
+        })
+}
+
 /// The words that earned a topic, `most` of them at most, each once wherever and however often it stands.
 pub(super) fn words_of(why: &[Evidence], most: usize) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for Evidence { text, .. } in why {
+    for Evidence { text, .. } in longest(why) {
         let is_new = words
             .iter()
             .all(|word| word.to_lowercase() != text.to_lowercase());
@@ -258,5 +277,30 @@ mod tests {
         });
         assert_eq!(words_of(&why, 2), ["Councillors", "vote"]);
         assert_eq!(words_of(&why, 9).len(), 3);
+    }
+
+    #[test]
+    fn of_words_within_words_the_longest_are_said() {
+        let shown = |why: &[(EvidencePlace, &str)]| -> Vec<String> {
+            let why: Vec<Evidence> = (why.iter())
+                .map(|&(place, text)| Evidence {
+                    place,
+                    text: text.to_owned(),
+                })
+                .collect();
+            longest(&why).map(|one| one.text.clone()).collect()
+        };
+        let (title, body) = (EvidencePlace::Title, EvidencePlace::Body);
+        let one_place = [(body, "notify"), (body, "GOV.UK Notify"), (body, "GOV")];
+        assert_eq!(shown(&one_place), ["GOV.UK Notify"]);
+        let others = [
+            (title, "Notify"),
+            (body, "GOV.UK Notify"),
+            (body, "not"),
+            (body, "fy"),
+        ];
+        assert_eq!(shown(&others).len(), 4, "another place, and parts of words");
+        let overlapping = [(body, "open data"), (body, "data standards"), (body, "Data")];
+        assert_eq!(shown(&overlapping), ["open data", "data standards"]);
     }
 }

@@ -10,7 +10,7 @@ use store::{Publish, StoredEdition};
 
 use super::super::page;
 use super::super::shell::Shell;
-use super::super::view::When;
+use super::super::view::{When, words_of};
 use super::{done, shell};
 use crate::admin::Who;
 use crate::asked::Made;
@@ -291,14 +291,8 @@ fn earned(topic: &TopicMatch, site: &Site) -> String {
     let name = site
         .topic(&topic.slug)
         .map_or(topic.slug.as_str(), |topic| &topic.name);
-    let mut words: Vec<&str> = Vec::new();
-    for evidence in &topic.why {
-        if !words.contains(&evidence.text.as_str()) {
-            words.push(&evidence.text);
-        }
-    }
     match topic.by {
         TopicSource::Moderator => format!("{name} (by hand)"),
-        TopicSource::Rule => format!("{name} ({})", words.join(", ")),
+        TopicSource::Rule => format!("{name} ({})", words_of(&topic.why, usize::MAX).join(", ")),
     }
 }
