@@ -1,4 +1,5 @@
-//! SIGKILL at any moment of polling: nothing lost, nothing doubled, and the database sound.
+//! SIGKILL at any moment of polling: nothing lost, nothing doubled, the database sound, and who goes on says what it waits
+//! for.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
@@ -92,4 +93,27 @@ fn twenty_kills_lose_nothing_double_nothing_and_leave_the_file_sound() {
             scope.spawn(move || a_kill(number));
         }
     });
+}
+
+#[test]
+fn who_waits_for_the_feeds_of_the_dead_says_so_once() {
+    let blogs = Blogosphere::start();
+    blogs.answer("/blog", Answer::Silence);
+    let feeds = [("blog", blogs.url("/blog"))];
+    let voice = Voice::on(None, &config_with(SETTINGS, &feeds));
+    let fetcher = voice.start("serve --role fetch");
+    blogs.wait_for_requests(1);
+    fetcher.kill();
+
+    blogs.answer("/blog", Answer::Feed(rss("blog", 1..=1)));
+    let mut fetcher = voice.start("serve --role fetch");
+    let waits = "waiting for feeds that another fetcher has in hand";
+    fetcher.wait_for_log(waits);
+    fetcher.wait_for_log("entries_new=1");
+    let said = fetcher
+        .logged()
+        .iter()
+        .filter(|line| line.contains(waits))
+        .count();
+    assert_eq!((said, fetcher.stop().0), (1, Some(0)));
 }

@@ -318,6 +318,7 @@ impl Recorder<'_> {
 impl Round<'_> {
     /// Polls `feeds` until each is polled, by this fetcher or by another.
     async fn go(&self, mut feeds: Vec<Feed>) {
+        let mut told = false;
         loop {
             let before = feeds.len();
             let mut polls = std::pin::pin!(self.polls(feeds));
@@ -331,6 +332,14 @@ impl Round<'_> {
                 return;
             }
             if feeds.len() == before {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!(
+                        feeds = feeds.len(),
+                        "waiting for feeds that another fetcher has in hand: each is polled when that one is done or, if it \
+                         died, when its lease ends, in {} s at most",
+                        LEASE.num_seconds()
+                    );
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
