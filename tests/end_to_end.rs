@@ -242,11 +242,10 @@ fn a_poll_killed_at_request(kill_at: usize) {
     assert_eq!((stored, keys.len()), (600, 600), "every entry once");
 }
 
-#[test]
-fn more_hosts_are_asked_than_files_may_be_open_at_first() {
-    const HOSTS: usize = 150;
-    let blogs = Blogosphere::of_many_hosts(Duration::ZERO);
-    let slugs: Vec<String> = (0..HOSTS).map(|number| format!("blog-{number}")).collect();
+/// What `voice poll --all --json` says and logs with these limits of a shell, of so many blogs that each think for so long.
+fn polled_within(limits: &str, hosts: usize, pace: Duration) -> (Voice, Value, String) {
+    let blogs = Blogosphere::of_many_hosts(pace);
+    let slugs: Vec<String> = (0..hosts).map(|number| format!("blog-{number}")).collect();
     let feeds: Vec<(&str, String)> = (slugs.iter().enumerate())
         .map(|(number, slug)| (slug.as_str(), blogs.url_at_host(number, &format!("/{slug}"))))
         .collect();
@@ -254,14 +253,38 @@ fn more_hosts_are_asked_than_files_may_be_open_at_first() {
         blogs.answer(&format!("/{slug}"), Answer::Feed(rss(slug, [1])));
     }
     let voice = Voice::on(None, &config(&feeds));
-    let poll = "ulimit -Sn 64 && exec \"$0\" poll --all --json";
+    let poll = format!("{limits} && exec \"$0\" poll --all --json");
     let polled = Command::new("sh")
-        .args(["-c", poll, env!("CARGO_BIN_EXE_voice")])
+        .args(["-c", &poll, env!("CARGO_BIN_EXE_voice")])
         .current_dir(voice.path(""))
         .output()
         .unwrap();
-    let summary: Value = serde_json::from_slice(&polled.stdout).unwrap();
-    assert_eq!(summary["changed"], HOSTS, "{summary:#} {}", text(&polled.stderr));
+    let summary = serde_json::from_slice(&polled.stdout).unwrap();
+    (voice, summary, text(&polled.stderr))
+}
+
+#[test]
+fn more_hosts_are_asked_than_files_may_be_open_at_first() {
+    let (_voice, summary, log) = polled_within("ulimit -Sn 64", 150, Duration::ZERO);
+    assert_eq!(summary["changed"], 150, "{summary:#} {log}");
+}
+
+#[test]
+fn a_limit_of_open_files_is_said_for_what_it_is_and_blames_no_feed() {
+    let (voice, summary, log) = polled_within("ulimit -n 40", 60, Duration::from_millis(200));
+    assert!(summary["failed"].as_u64().unwrap() > 0, "{summary:#} {log}");
+    assert!(
+        log.contains("ulimit -n") && log.contains("fetch.concurrency"),
+        "{log}"
+    );
+    assert!(!log.contains("network"), "{log}");
+    let listed = voice.json(&["feeds", "list", "--json"]);
+    for feed in listed.as_array().unwrap() {
+        let is_read = feed["last_outcome"] == "changed";
+        let told = feed["last_error"].as_str().unwrap_or_default();
+        assert!(is_read || told.contains("our own machine"), "{feed:#}");
+        assert_eq!(feed["failures"], 0, "{feed:#}");
+    }
 }
 
 #[test]

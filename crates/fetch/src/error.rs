@@ -38,6 +38,22 @@ pub enum FetchError {
     Client(String),
 }
 
+/// Said where a connection was one more than may be open.
+const OUT_OF_FILES: &str = "this machine lets the program open no more files, and each connection is one; raise the limit \
+    (ulimit -n, or LimitNOFILE of the service), or set a lower fetch.concurrency";
+
+impl Failure {
+    /// Whether it is this machine's own limit of open files, so that it says nothing of the server or the network.
+    pub fn is_out_of_files(&self) -> bool {
+        self.message == OUT_OF_FILES
+    }
+}
+
+/// Whether it is `EMFILE` or `ENFILE`, which the standard library has no name for.
+fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 /// Says why the client could not be built.
 pub(crate) fn build_error(error: &reqwest::Error) -> FetchError {
     match causes(error).find_map(|cause| cause.downcast_ref::<TlsError>()) {
@@ -78,6 +94,7 @@ pub(crate) fn request_failure(error: &reqwest::Error, url: &Url) -> Failure {
                  out, or its name servers are slow",
                 limits::span(limits::CONNECT)
             ),
+            _ if find_io().is_some_and(is_out_of_files) => OUT_OF_FILES.to_owned(),
             Some(io::ErrorKind::ConnectionRefused) => format!(
                 "no web server answers at {host}, port {port}: the connection was refused; start it, or correct the \
                  address"
@@ -244,5 +261,14 @@ mod tests {
     fn a_cause_is_found_inside_an_io_error() {
         let wrapped = io::Error::other(io::Error::other(TlsError::DecryptError));
         assert!(causes(&wrapped).any(<dyn Error>::is::<TlsError>));
+    }
+
+    #[test]
+    fn the_limit_of_open_files_is_told_from_other_troubles() {
+        for (number, is_ours) in [(23, true), (24, true), (111, false)] {
+            assert_eq!(is_out_of_files(&io::Error::from_raw_os_error(number)), is_ours);
+        }
+        let ours = |message: &str| Failure::new(FailureKind::Connect, message).is_out_of_files();
+        assert!(ours(OUT_OF_FILES) && !ours("no connection"));
     }
 }

@@ -25,7 +25,7 @@ pub enum Why {
     BackOff,
     /// The server said 410 for the first time.
     GoneOnce,
-    /// Our own network was down.
+    /// Our own network was down, or our machine could open no more connections.
     Outage,
     /// The feed's hub says that there is something new (WebSub).
     Pushed,
@@ -85,7 +85,7 @@ impl fmt::Display for Why {
             Self::RetryAfter => "the server asked us to wait until then (Retry-After)",
             Self::BackOff => "the last poll failed, and we wait longer after each failure in a row",
             Self::GoneOnce => "the server said that the feed is gone, and we ask once more a day later",
-            Self::Outage => "our own network was down",
+            Self::Outage => "we could reach nobody, and that was our own fault",
             Self::Pushed => "its hub says that there is something new (WebSub)",
             Self::Decided => "somebody has just decided so",
         })

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::closing::{self, Issues};
 use crate::network::Network;
-use crate::poller::{OUR_NETWORK, Poller, Selection, stopped};
+use crate::poller::{OUR_FILES, OUR_NETWORK, Poller, Selection, stopped};
 use crate::round::PollSummary;
 use crate::{at_once, hub, retag, websub};
 
@@ -80,11 +80,11 @@ async fn poll_due(poller: &Poller, network: &mut Network, stop: &watch::Receiver
 /// Says what a round came to. What befell many feeds alike is said once.
 pub(crate) fn tell(summary: &PollSummary) {
     let mut told: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    // That our network is down has been said.
+    // What is our own fault has been said.
     for failure in summary
         .failures
         .iter()
-        .filter(|failure| failure.error != OUR_NETWORK)
+        .filter(|failure| ![OUR_NETWORK, OUR_FILES].contains(&failure.error.as_str()))
     {
         told.entry(&failure.error).or_default().push(&failure.feed);
     }

@@ -401,6 +401,9 @@ fn suspicion(
 /// What is said of a poll that came to nothing because our own network was down.
 pub(crate) const OUR_NETWORK: &str =
     "our own network was down, so this feed could not be asked; nobody is blamed";
+/// What is said of one that came to nothing because no more files could be open here.
+pub(crate) const OUR_FILES: &str =
+    "our own machine could open no more connections, so this feed could not be asked; nobody is blamed";
 
 /// A poll that is done but not yet recorded.
 pub(crate) struct Polled {
@@ -411,14 +414,16 @@ pub(crate) struct Polled {
     pub(crate) was_well: bool,
     /// Where no server was reached: the state that the feed keeps if that turns out to be our own fault.
     pub(crate) unreached: Option<FeedState>,
+    /// Whether that was because no more files could be open here.
+    pub(crate) out_of_files: bool,
     pub(crate) record: PollRecord,
 }
 
 impl Polled {
-    /// The record where our own network was down.
-    pub(crate) fn blaming_our_network(mut self) -> Self {
+    /// The record where it was our own fault.
+    pub(crate) fn blaming_us(mut self, fault: &str) -> Self {
         if let Some(state) = self.unreached.take() {
-            self.record.error = Some(OUR_NETWORK.to_owned());
+            self.record.error = Some(fault.to_owned());
             self.record.state = state;
             self.record.reschedules_alone = true;
         }
@@ -433,6 +438,7 @@ struct PollInHand {
     now: DateTime<Utc>,
     intervals: Intervals,
     reached: bool,
+    out_of_files: bool,
     final_url: Url,
     permanent_target: Option<Url>,
     record: PollRecord,
@@ -458,6 +464,7 @@ impl PollInHand {
             now,
             intervals,
             reached: fetch.reached(),
+            out_of_files: false,
             final_url: fetch.final_url.clone(),
             permanent_target: fetch.permanent_target.clone(),
             record,
@@ -598,6 +605,7 @@ impl PollInHand {
     }
 
     fn failed_to_fetch(&mut self, failure: Failure) {
+        self.out_of_files = failure.is_out_of_files();
         self.failed(failure.message);
         if failure.kind == FailureKind::NoSuchName {
             self.record.state.name_unknown_since.get_or_insert(self.now);
@@ -656,6 +664,7 @@ impl PollInHand {
             host: fetch::politeness_key(&self.feed.url),
             was_well: self.feed.failures == 0,
             unreached,
+            out_of_files: self.out_of_files,
             slug: self.feed.slug,
             record: self.record,
         }

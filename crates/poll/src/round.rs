@@ -15,7 +15,7 @@ use store::{Lease, PollCounts, PollRecord, StoreError, WantedFeed};
 use tokio::sync::{mpsc, watch};
 
 use crate::network::{Network, Witness};
-use crate::poller::{Polled, Poller, stopped};
+use crate::poller::{OUR_FILES, OUR_NETWORK, Polled, Poller, stopped};
 
 /// How many feeds are leased in one transaction at most.
 const MAX_LEASED: usize = 64;
@@ -249,7 +249,10 @@ impl Recorder<'_> {
     /// Says whether it was they or we who could not be reached, and records those polls.
     async fn judge(&mut self) {
         let before = *self.network;
-        let witnesses = self.witnesses.iter().map(|(host, reached, was_well)| Witness {
+        // Then names cannot be looked up either, and who is not reached says nothing of the network.
+        let out_of_files = self.unreached.iter().any(|polled| polled.out_of_files);
+        let telling = (self.witnesses.iter()).filter(|(_, reached, _)| *reached || !out_of_files);
+        let witnesses = telling.map(|(host, reached, was_well)| Witness {
             host,
             reached: *reached,
             was_well: *was_well,
@@ -265,14 +268,25 @@ impl Recorder<'_> {
             (Network::Down, Network::Up) => tracing::info!("our own network is back"),
             _ => {}
         }
-        let is_ours = *self.network == Network::Down;
+        if out_of_files {
+            tracing::error!(
+                feeds = self.unreached.len(),
+                "this machine lets us open no more files, and each connection is one: raise the limit (ulimit -n, or \
+                 LimitNOFILE of the service), or set a lower fetch.concurrency; no feed is blamed, and all are asked \
+                 again within minutes"
+            );
+        }
+        let fault = match *self.network {
+            _ if out_of_files => Some(OUR_FILES),
+            Network::Down => Some(OUR_NETWORK),
+            Network::Up => None,
+        };
         let mut unreached = std::mem::take(&mut self.unreached).into_iter().peekable();
         while unreached.peek().is_some() {
             let polls = unreached.by_ref().take(MAX_RECORDED);
-            let polls = if is_ours {
-                polls.map(Polled::blaming_our_network).collect()
-            } else {
-                polls.collect()
+            let polls = match fault {
+                Some(fault) => polls.map(|polled| polled.blaming_us(fault)).collect(),
+                None => polls.collect(),
             };
             self.record(polls).await;
         }
