@@ -203,7 +203,7 @@ pub(crate) fn groups(site: &Site, entries: &[DigestEntry]) -> Vec<Group> {
 fn root<'a>(site: &'a Site, slug: &str) -> Option<&'a Topic> {
     let mut topic = site.topic(slug)?;
     // As many steps as there are topics: parents that name each other in a circle have no root.
-    for _ in &site.topics {
+    for _ in site.topics.iter() {
         match &topic.parent {
             Some(parent) => topic = site.topic(parent)?,
             None => return Some(topic),

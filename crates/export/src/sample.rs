@@ -44,7 +44,8 @@ pub(crate) fn site() -> Site {
             topic("democracy", "Democracy", None),
             topic("meetings", "Council meetings online", Some("democracy")),
             topic("data", "Data", None),
-        ],
+        ]
+        .into(),
         digest_schedule: "0 0 7 * * Mon".to_owned(),
         digest_late_days: 28,
     }

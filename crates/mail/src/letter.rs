@@ -112,7 +112,7 @@ pub(crate) mod tests {
             hub: None,
             network_hashtags: Vec::new(),
             hashtag_groups: Vec::new(),
-            topics: Vec::new(),
+            topics: Vec::new().into(),
             digest_schedule: String::new(),
             digest_late_days: 28,
         }

@@ -39,6 +39,6 @@ pub use search::{Filter, FilterBy, Search};
 pub use site::{HashtagGroup, Pictures, Site};
 pub use slug::slug_from_name;
 pub use text::{EXCERPT_WORDS, clean_text, count_words, ends_a_sentence, first_words, reading_minutes};
-pub use topic::{Topic, TopicRole, TopicRules};
+pub use topic::{Topic, TopicRole, TopicRules, Topics};
 pub use week::{Week, WeekError, start_of_day};
 pub use why::Why;

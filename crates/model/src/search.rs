@@ -231,7 +231,7 @@ mod tests {
                 tag: "ukgovcamp".to_owned(),
                 also: vec!["ukgc*".to_owned()],
             }],
-            topics: vec![topic("data", "Data"), topic("skills", "Digital skills")],
+            topics: vec![topic("data", "Data"), topic("skills", "Digital skills")].into(),
             digest_schedule: String::new(),
             digest_late_days: 28,
         }

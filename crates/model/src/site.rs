@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use url::Url;
 
-use crate::Topic;
+use crate::{Topic, Topics};
 
 /// What the operator says of the site (`[site]`, `[network]` and the other sections that outputs show).
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ pub struct Site {
     pub network_hashtags: Vec<String>,
     /// Hashtags gathered on one page.
     pub hashtag_groups: Vec<HashtagGroup>,
-    /// The topics, parents before their children.
-    pub topics: Vec<Topic>,
+    /// What posts may be about.
+    pub topics: Topics,
     /// The digest's cron line, in the site's zone: when the week that ended is closed.
     pub digest_schedule: String,
     /// How many days after its publication an entry may arrive and still enter a digest.

@@ -1,5 +1,9 @@
 //! Topics: the network's workstreams, their projects, and further themes.
 
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
 /// A workstream, a project within one, or a theme.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Topic {
@@ -13,6 +17,39 @@ pub struct Topic {
     pub parent: Option<String>,
     /// How it is recognised.
     pub rules: TopicRules,
+}
+
+/// The topics of a site, parents before their children. Those that are built in are read when somebody first asks for
+/// one: what polls and finds nothing new never does.
+#[derive(Clone)]
+pub enum Topics {
+    /// Those of the config.
+    Stated(Arc<[Topic]>),
+    /// Those that come with the program.
+    BuiltIn(fn() -> &'static [Topic]),
+}
+
+impl From<Vec<Topic>> for Topics {
+    fn from(topics: Vec<Topic>) -> Self {
+        Self::Stated(topics.into())
+    }
+}
+
+impl Deref for Topics {
+    type Target = [Topic];
+
+    fn deref(&self) -> &[Topic] {
+        match self {
+            Self::Stated(topics) => topics,
+            Self::BuiltIn(topics) => topics(),
+        }
+    }
+}
+
+impl fmt::Debug for Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 /// How a topic is recognised in a post; `normalize::tag` says how the rules are weighed.

@@ -166,7 +166,7 @@ impl Poller {
 
     /// Fetches and reads one feed and decides what to write; with `withdrawals`, what is new is looked for among them.
     /// Whatever happens ends in a record.
-    pub(crate) async fn poll_one(&self, feed: Feed, fetcher: i64, withdrawals: bool) -> Polled {
+    pub(crate) async fn poll_one(&self, feed: Arc<Feed>, fetcher: i64, withdrawals: bool) -> Polled {
         let asked_at = self.clock.now();
         let fetch = self.fetcher.fetch(&feed.url, &feed.validators, asked_at).await;
         let now = self.clock.now();
@@ -220,7 +220,7 @@ impl Poller {
     /// Reads a body and compares it with what the store knows, off the threads that wait for the network.
     async fn read(
         &self,
-        feed: &Feed,
+        feed: &Arc<Feed>,
         body: Body,
         final_url: &Url,
         now: DateTime<Utc>,
@@ -236,14 +236,14 @@ impl Poller {
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
-        let (owned, url) = (feed.clone(), final_url.clone());
+        let (shared, url) = (Arc::clone(feed), final_url.clone());
         let (site, tagger) = (Arc::clone(&self.site), Arc::clone(self.tagger()));
         let published: Vec<DateTime<Utc>> = (known.iter().filter(|known| known.dated))
             .map(|known| known.published)
             .collect();
         // A reading that takes too long keeps its turn until it ends, and the poll ends without it.
         let reading = off_the_network(move || {
-            let read = read(&owned, &known, &body, &url, &site, &tagger, now);
+            let read = read(&shared, &known, &body, &url, &site, &tagger, now);
             drop(turn);
             read
         });
@@ -407,11 +407,10 @@ pub(crate) const OUR_FILES: &str =
 
 /// A poll that is done but not yet recorded.
 pub(crate) struct Polled {
-    pub(crate) slug: String,
+    /// As it was before.
+    pub(crate) feed: Arc<Feed>,
     /// As politeness counts it.
     pub(crate) host: String,
-    /// Whether the poll before this one had succeeded.
-    pub(crate) was_well: bool,
     /// Where no server was reached: the state that the feed keeps if that turns out to be our own fault.
     pub(crate) unreached: Option<FeedState>,
     /// Whether that was because no more files could be open here.
@@ -434,7 +433,7 @@ impl Polled {
 /// A poll between the answer and the record: how each outcome changes the feed's state. What is not said to change
 /// stays as it was.
 struct PollInHand {
-    feed: Feed,
+    feed: Arc<Feed>,
     now: DateTime<Utc>,
     intervals: Intervals,
     reached: bool,
@@ -445,7 +444,7 @@ struct PollInHand {
 }
 
 impl PollInHand {
-    fn new(feed: Feed, fetcher: i64, now: DateTime<Utc>, intervals: Intervals, fetch: &Fetch) -> Self {
+    fn new(feed: Arc<Feed>, fetcher: i64, now: DateTime<Utc>, intervals: Intervals, fetch: &Fetch) -> Self {
         let body_bytes = match &fetch.outcome {
             FetchOutcome::Modified(body) => body.bytes.len() as u64,
             _ => 0,
@@ -662,10 +661,9 @@ impl PollInHand {
         });
         Polled {
             host: fetch::politeness_key(&self.feed.url),
-            was_well: self.feed.failures == 0,
+            feed: self.feed,
             unreached,
             out_of_files: self.out_of_files,
-            slug: self.feed.slug,
             record: self.record,
         }
     }
@@ -683,14 +681,10 @@ pub(crate) fn requests(hops: &[Hop]) -> Vec<HostRequest> {
 
 /// Whether two addresses are of one document: what an address adds after `?` may be new each time.
 fn is_same_document(one: &Url, other: &Url) -> bool {
-    let place = |url: &Url| {
-        (
-            url.scheme().to_owned(),
-            url.host_str().map(str::to_owned),
-            url.port_or_known_default(),
-            url.path().to_owned(),
-        )
-    };
+    fn place(url: &Url) -> (&str, Option<&str>, Option<u16>, &str) {
+        let port = url.port_or_known_default();
+        (url.scheme(), url.host_str(), port, url.path())
+    }
     place(one) == place(other)
 }
 

@@ -172,7 +172,7 @@ mod tests {
             },
         };
         let site = Site {
-            topics: vec![topic("bins"), topic("buses")],
+            topics: vec![topic("bins"), topic("buses")].into(),
             ..site()
         };
         let post = StoredPost {

@@ -4,7 +4,7 @@
 //! in one transaction, and the recorded poll ends the lease. What the leases promise is in [`store::Lease`].
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -18,7 +18,7 @@ use crate::network::{Network, Witness};
 use crate::poller::{OUR_FILES, OUR_NETWORK, Polled, Poller, stopped};
 
 /// How many feeds are leased in one transaction at most.
-const MAX_LEASED: usize = 64;
+const MAX_LEASED: usize = 128;
 
 /// How many finished polls are recorded in one transaction at most …
 const MAX_RECORDED: usize = 256;
@@ -75,7 +75,7 @@ pub struct FeedFailure {
 }
 
 impl PollSummary {
-    fn add(&mut self, slug: String, record: &PollRecord, counts: PollCounts) {
+    fn add(&mut self, slug: &str, record: &PollRecord, counts: PollCounts) {
         self.entries_new += counts.new;
         self.entries_updated += counts.updated;
         match record.outcome {
@@ -86,7 +86,8 @@ impl PollSummary {
         }
     }
 
-    fn fail(&mut self, feed: String, error: String) {
+    fn fail(&mut self, slug: &str, error: String) {
+        let feed = slug.to_owned();
         self.failed += 1;
         self.failures.push(FeedFailure { feed, error });
     }
@@ -96,9 +97,9 @@ impl PollSummary {
 enum Finished {
     Polled(Box<Polled>),
     /// Another fetcher has polled it, or it is stored otherwise now.
-    Overtaken(String),
+    Overtaken(Arc<Feed>),
     /// The store could not lease it.
-    Failed(String, String),
+    Failed(Arc<Feed>, String),
     /// Not a feed: all that could be polled by now have been.
     All,
 }
@@ -115,7 +116,7 @@ impl Finished {
 /// The feeds of one host that are still to be leased.
 struct HostQueue {
     host: String,
-    feeds: Vec<Feed>,
+    feeds: Vec<Arc<Feed>>,
 }
 
 /// One fetcher's part of the round.
@@ -126,7 +127,7 @@ struct Round<'p> {
     withdrawals: bool,
     finished: mpsc::Sender<Finished>,
     /// Feeds that other fetchers had in hand, and feeds of busy hosts.
-    later: Mutex<Vec<Feed>>,
+    later: Mutex<Vec<Arc<Feed>>>,
 }
 
 impl Poller {
@@ -142,6 +143,7 @@ impl Poller {
         progress: &(dyn Fn(&str) + Sync),
     ) -> PollSummary {
         let started = self.clock.now();
+        let feeds: Vec<Arc<Feed>> = feeds.into_iter().map(Arc::new).collect();
         let (finished, mut to_record) = mpsc::channel(MAX_LEASED);
         let ask = async move {
             let begun = tokio::try_join!(self.store.new_fetcher(), self.store.has_withdrawals());
@@ -149,7 +151,7 @@ impl Poller {
                 Ok(begun) => begun,
                 Err(error) => {
                     for feed in feeds {
-                        let failed = Finished::Failed(feed.slug, error.to_string());
+                        let failed = Finished::Failed(feed, error.to_string());
                         if finished.send(failed).await.is_err() {
                             break;
                         }
@@ -220,22 +222,22 @@ impl Recorder<'_> {
             match finished {
                 Finished::Polled(polled) => {
                     let reached = polled.unreached.is_none();
-                    self.witnesses
-                        .push((polled.host.clone(), reached, polled.was_well));
+                    let was_well = polled.feed.failures == 0;
+                    self.witnesses.push((polled.host.clone(), reached, was_well));
                     if reached {
                         polls.push(*polled);
                     } else {
                         self.unreached.push(*polled);
                     }
                 }
-                Finished::Overtaken(slug) => {
-                    (self.progress)(&slug);
+                Finished::Overtaken(feed) => {
+                    (self.progress)(&feed.slug);
                     self.summary.skipped += 1;
                 }
-                Finished::Failed(slug, error) => {
-                    (self.progress)(&slug);
+                Finished::Failed(feed, error) => {
+                    (self.progress)(&feed.slug);
                     self.summary.feeds += 1;
-                    self.summary.fail(slug, error);
+                    self.summary.fail(&feed.slug, error);
                 }
                 Finished::All => {
                     self.record(std::mem::take(&mut polls)).await;
@@ -295,9 +297,9 @@ impl Recorder<'_> {
     async fn record(&mut self, polls: Vec<Polled>) {
         // Readers see nothing of a poll before it is written: who asks what changed since then must not miss it.
         let at = self.poller.clock.now();
-        let (slugs, records): (Vec<String>, Vec<PollRecord>) = polls
+        let (feeds, records): (Vec<Arc<Feed>>, Vec<PollRecord>) = polls
             .into_iter()
-            .map(|polled| (polled.slug, PollRecord { at, ..polled.record }))
+            .map(|polled| (polled.feed, PollRecord { at, ..polled.record }))
             .unzip();
         let store = &self.poller.store;
         let mut together = store.record_polls(&records).await;
@@ -308,7 +310,7 @@ impl Recorder<'_> {
             }
             together = store.record_polls(&records).await;
         }
-        for (index, (slug, record)) in slugs.into_iter().zip(&records).enumerate() {
+        for (index, (feed, record)) in feeds.iter().zip(&records).enumerate() {
             // One record that cannot be written must not take its neighbours with it.
             let counts = match &together {
                 Ok(counts) => Ok(counts[index]),
@@ -319,11 +321,11 @@ impl Recorder<'_> {
                     .map(|counts| counts[0])
                     .map_err(|error| error.to_string()),
             };
-            (self.progress)(&slug);
+            (self.progress)(&feed.slug);
             self.summary.feeds += 1;
             match counts {
-                Ok(counts) => self.summary.add(slug, record, counts),
-                Err(error) => self.summary.fail(slug, error),
+                Ok(counts) => self.summary.add(&feed.slug, record, counts),
+                Err(error) => self.summary.fail(&feed.slug, error),
             }
         }
     }
@@ -331,7 +333,7 @@ impl Recorder<'_> {
 
 impl Round<'_> {
     /// Polls `feeds` until each is polled, by this fetcher or by another.
-    async fn go(&self, mut feeds: Vec<Feed>) {
+    async fn go(&self, mut feeds: Vec<Arc<Feed>>) {
         let mut told = false;
         loop {
             let before = feeds.len();
@@ -377,8 +379,8 @@ impl Round<'_> {
 
     /// The polls of `feeds`, as they are done. Feeds of one host stand in one queue, so that a host with a thousand
     /// tenants holds up nobody else.
-    fn polls(&self, feeds: Vec<Feed>) -> impl Stream<Item = Polled> {
-        let mut queues: HashMap<String, Vec<Feed>> = HashMap::new();
+    fn polls(&self, feeds: Vec<Arc<Feed>>) -> impl Stream<Item = Polled> {
+        let mut queues: HashMap<String, Vec<Arc<Feed>>> = HashMap::new();
         for feed in feeds {
             queues
                 .entry(fetch::politeness_key(&feed.url))
@@ -394,7 +396,7 @@ impl Round<'_> {
     }
 
     /// The polls of one host's feeds: those that are leased, and then the rest, chunk by chunk.
-    fn polls_of_host(&self, first: Vec<Feed>, rest: HostQueue) -> impl Stream<Item = Polled> {
+    fn polls_of_host(&self, first: Vec<Arc<Feed>>, rest: HostQueue) -> impl Stream<Item = Polled> {
         let HostQueue { host, feeds } = rest;
         let rest = stream::iter(in_chunks(feeds)).then(move |chunk| {
             let hosts = vec![(host.clone(), chunk)];
@@ -408,7 +410,7 @@ impl Round<'_> {
     }
 
     /// Leases the first feeds of each of these hosts; gives them with what is left of their host.
-    async fn lease_first(&self, group: Vec<HostQueue>) -> Vec<(Vec<Feed>, HostQueue)> {
+    async fn lease_first(&self, group: Vec<HostQueue>) -> Vec<(Vec<Arc<Feed>>, HostQueue)> {
         let (firsts, rests): (Vec<_>, Vec<_>) = group
             .into_iter()
             .map(|mut queue| {
@@ -422,7 +424,7 @@ impl Round<'_> {
     }
 
     /// Leases the feeds of these hosts; gives, in the same order, those of each host that are to be polled here.
-    async fn lease(&self, hosts: Vec<(String, Vec<Feed>)>) -> Vec<Vec<Feed>> {
+    async fn lease(&self, hosts: Vec<(String, Vec<Arc<Feed>>)>) -> Vec<Vec<Arc<Feed>>> {
         let wanted: Vec<WantedFeed> = hosts
             .iter()
             .flat_map(|(host, feeds)| {
@@ -443,7 +445,7 @@ impl Round<'_> {
             Ok(leases) => leases.into_iter(),
             Err(error) => {
                 for feed in hosts.iter().flat_map(|(_, feeds)| feeds) {
-                    self.finish(Finished::Failed(feed.slug.clone(), error.to_string()))
+                    self.finish(Finished::Failed(Arc::clone(feed), error.to_string()))
                         .await;
                 }
                 return hosts.iter().map(|_| Vec::new()).collect();
@@ -460,7 +462,7 @@ impl Round<'_> {
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .push(feed),
-                    Some(Lease::Changed) | None => self.finish(Finished::Overtaken(feed.slug)).await,
+                    Some(Lease::Changed) | None => self.finish(Finished::Overtaken(feed)).await,
                 }
             }
             given.push(of_host);
@@ -487,7 +489,7 @@ fn in_groups(queues: impl Iterator<Item = HostQueue>) -> Vec<Vec<HostQueue>> {
     groups
 }
 
-fn in_chunks(feeds: Vec<Feed>) -> Vec<Vec<Feed>> {
+fn in_chunks(feeds: Vec<Arc<Feed>>) -> Vec<Vec<Arc<Feed>>> {
     let mut feeds = feeds.into_iter().peekable();
     std::iter::from_fn(|| {
         feeds.peek()?;

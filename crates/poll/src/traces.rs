@@ -28,7 +28,8 @@ pub(crate) fn site() -> Site {
             description: String::new(),
             parent: None,
             rules: TopicRules::default(),
-        }],
+        }]
+        .into(),
         digest_schedule: String::new(),
         digest_late_days: 28,
     }

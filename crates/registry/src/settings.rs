@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use ipnet::IpNet;
-use model::{FeedSpec, HashtagGroup, Pictures, Site};
+use model::{FeedSpec, HashtagGroup, Pictures, Site, Topics};
 use url::Url;
 
 use crate::document::{Document, Table};
 use crate::report::{Place, Report};
-use crate::topics::builtin_topics;
 use crate::units::{self, choice};
 use crate::{RegistryError, feeds, topics};
 
@@ -158,7 +157,7 @@ fn read(mut document: Document<'_>) -> Settings {
     }
     network.finish();
     site.hashtag_groups = read_hashtag_groups(document.tables("hashtag"));
-    site.topics = topics::read(document.tables("topic"), &builtin_topics());
+    site.topics = topics::read(document.tables("topic"));
     let feeds = feeds::read(document.tables("feed"));
     document.finish();
     Settings {
@@ -214,7 +213,7 @@ fn read_site(mut table: Table<'_>, server: &ServerSettings) -> Site {
         hub: None,
         network_hashtags: vec!["localgovdigital".to_owned()],
         hashtag_groups: Vec::new(),
-        topics: Vec::new(),
+        topics: Topics::BuiltIn(topics::builtin_topics),
         digest_schedule: "0 0 7 * * Mon".to_owned(),
         digest_late_days: 28,
     }

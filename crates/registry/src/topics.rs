@@ -20,8 +20,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
-use model::{Topic, TopicRole, TopicRules};
+use model::{Topic, TopicRole, TopicRules, Topics};
 
 use crate::document::{Document, Node, Table, Value};
 use crate::report::{Place, Report};
@@ -53,19 +54,22 @@ const STOP_WORDS: [&str; 112] = [
 ];
 
 /// The topics of the shipped `feeds.toml`, parents before their children.
-pub fn builtin_topics() -> Vec<Topic> {
-    let report = Report::new("feeds.toml");
-    Document::parse(SHIPPED, &[], &report)
-        .map(|mut document| read_tables(document.tables("topic"), &[]))
-        .unwrap_or_default()
+pub fn builtin_topics() -> &'static [Topic] {
+    static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| {
+        let report = Report::new("feeds.toml");
+        Document::parse(SHIPPED, &[], &report)
+            .map(|mut document| read_tables(document.tables("topic"), || &[]))
+            .unwrap_or_default()
+    });
+    &TOPICS
 }
 
 /// The topics of a file; the built-in ones if it has none.
-pub(crate) fn read(tables: Vec<Table<'_>>, builtin: &[Topic]) -> Vec<Topic> {
+pub(crate) fn read(tables: Vec<Table<'_>>) -> Topics {
     if tables.is_empty() {
-        builtin.to_vec()
+        Topics::BuiltIn(builtin_topics)
     } else {
-        read_tables(tables, builtin)
+        read_tables(tables, builtin_topics).into()
     }
 }
 
@@ -76,7 +80,7 @@ struct Found<'r> {
     parent_place: Place,
 }
 
-fn read_tables(tables: Vec<Table<'_>>, builtin: &[Topic]) -> Vec<Topic> {
+fn read_tables(tables: Vec<Table<'_>>, builtin: fn() -> &'static [Topic]) -> Vec<Topic> {
     let mut found: Vec<Found<'_>> = Vec::new();
     let mut slugs: HashMap<String, Place> = HashMap::new();
     for table in tables {
@@ -100,7 +104,7 @@ fn read_tables(tables: Vec<Table<'_>>, builtin: &[Topic]) -> Vec<Topic> {
     parents_first(found.into_iter().map(|found| found.topic).collect())
 }
 
-fn read_topic<'r>(mut table: Table<'r>, builtin: &[Topic]) -> Option<Found<'r>> {
+fn read_topic<'r>(mut table: Table<'r>, builtin: fn() -> &'static [Topic]) -> Option<Found<'r>> {
     if let Some(label) = table.peek("slug").or_else(|| table.peek("name")) {
         table.what = format!("topic {label:?}");
     }
@@ -108,8 +112,8 @@ fn read_topic<'r>(mut table: Table<'r>, builtin: &[Topic]) -> Option<Found<'r>> 
         table.lacks("slug", "slug = \"democracy\"");
     }
     let slug = table.text("slug", units::slug);
-    let known = builtin.iter().find(|topic| Some(&topic.slug) == slug.as_ref());
-    if !table.has("name") && known.is_none() {
+    let known = || builtin().iter().find(|topic| Some(&topic.slug) == slug.as_ref());
+    if !table.has("name") && known().is_none() {
         table.lacks("name", "name = \"Democracy\"");
     }
     let name = table.text("name", units::words);
@@ -126,11 +130,12 @@ fn read_topic<'r>(mut table: Table<'r>, builtin: &[Topic]) -> Option<Found<'r>> 
             .text("role", |text| units::choice(&ROLES, text))
             .unwrap_or_default(),
     };
-    let rules = match (known, &slug) {
-        _ if rules_given => own,
-        (Some(known), _) => known.rules.clone(),
-        (None, Some(slug)) => by_name_alone(name.as_deref().unwrap_or(slug), slug, &table),
-        (None, None) => own,
+    let rules = match &slug {
+        Some(slug) if !rules_given => match known() {
+            Some(known) => known.rules.clone(),
+            None => by_name_alone(name.as_deref().unwrap_or(slug), slug, &table),
+        },
+        _ => own,
     };
     if rules_given && !can_hold(&rules) {
         table.report.warning(
@@ -144,15 +149,13 @@ fn read_topic<'r>(mut table: Table<'r>, builtin: &[Topic]) -> Option<Found<'r>> 
     }
     let report = table.report;
     table.finish();
+    let name = name.or_else(|| known().map(|topic| topic.name.clone()));
+    let description = description.or_else(|| known().map(|topic| topic.description.clone()));
     let slug = slug?;
     Some(Found {
         topic: Topic {
-            name: name
-                .or_else(|| known.map(|topic| topic.name.clone()))
-                .unwrap_or_else(|| slug.clone()),
-            description: description
-                .or_else(|| known.map(|topic| topic.description.clone()))
-                .unwrap_or_default(),
+            name: name.unwrap_or_else(|| slug.clone()),
+            description: description.unwrap_or_default(),
             slug,
             parent,
             rules,
@@ -356,7 +359,7 @@ mod tests {
     use crate::parse;
 
     fn topics(text: &str) -> Vec<Topic> {
-        parse("feeds.toml", text, &[]).unwrap().site.topics
+        parse("feeds.toml", text, &[]).unwrap().site.topics.to_vec()
     }
 
     #[test]
@@ -452,7 +455,7 @@ mod tests {
     fn the_built_in_topics_are_as_they_should_be() {
         let report = Report::new("feeds.toml");
         let read = Document::parse(SHIPPED, &[], &report)
-            .map(|mut document| read_tables(document.tables("topic"), &[]));
+            .map(|mut document| read_tables(document.tables("topic"), || &[]));
         let (_, warnings) = report.finish(read).unwrap();
         assert_eq!(warnings, [""; 0]);
     }

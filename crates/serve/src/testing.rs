@@ -61,7 +61,8 @@ pub(crate) fn site() -> Site {
             topic("democracy", "Democracy", None),
             topic("notices", "Notices", Some("democracy")),
             topic("skills", "Skills", None),
-        ],
+        ]
+        .into(),
         digest_schedule: "0 0 7 * * Mon".to_owned(),
         digest_late_days: 28,
     }

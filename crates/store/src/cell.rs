@@ -1,9 +1,9 @@
-//! One column of a packed row: JSON, of which a text without escapes is not copied.
+//! The columns of a packed row: JSON, of which a text without escapes is not copied.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor, value};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor, value};
 use serde::forward_to_deserialize_any;
 
 /// What a column holds, as [`crate::rows::Stored`] types read it.
@@ -13,6 +13,36 @@ pub(crate) enum Cell<'t> {
     Truth(bool),
     Integer(i64),
     Text(Cow<'t, str>),
+}
+
+/// As many columns as a feed has, which has the most.
+const WIDEST: usize = 48;
+
+/// All columns of a row, in their order.
+pub(crate) struct Cells<'t>(pub(crate) Vec<Cell<'t>>);
+
+impl<'t> Deserialize<'t> for Cells<'t> {
+    fn deserialize<D: Deserializer<'t>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_seq(OfArray)
+    }
+}
+
+struct OfArray;
+
+impl<'t> Visitor<'t> for OfArray {
+    type Value = Cells<'t>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the columns of a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'t>>(self, mut array: A) -> Result<Cells<'t>, A::Error> {
+        let mut cells = Vec::with_capacity(WIDEST);
+        while let Some(cell) = array.next_element()? {
+            cells.push(cell);
+        }
+        Ok(Cells(cells))
+    }
 }
 
 impl<'t> Deserialize<'t> for Cell<'t> {
@@ -89,7 +119,7 @@ mod tests {
     #[test]
     fn holds_what_a_column_may() {
         let text = r#"["plain", "with \"escapes\"", -7, true, null]"#;
-        let cells: Vec<Cell<'_>> = serde_json::from_str(text).unwrap();
+        let Cells(cells) = serde_json::from_str(text).unwrap();
         let [plain, escaped, number, truth, nothing] = cells.as_slice() else {
             panic!("{cells:?}")
         };

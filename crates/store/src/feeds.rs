@@ -10,14 +10,14 @@ use crate::{Store, StoreError};
 
 pub(crate) const FEEDS: &str = concat!(
     "SELECT ",
-    all_packed!(columns_of_a_feed!(), "f.id"),
+    all_packed!(columns_of_a_feed!()),
     " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.withdrawn_at IS NULL"
 );
 
 /// All others are well, and known to be.
 const TROUBLED: &str = concat!(
     "SELECT ",
-    all_packed!(columns_of_a_feed!(), "f.id"),
+    all_packed!(columns_of_a_feed!()),
     " FROM feeds f JOIN members m ON m.id = f.member_id
      WHERE f.withdrawn_at IS NULL AND (f.failing_since_at IS NOT NULL OR f.status = 'gone'
          OR f.id IN (SELECT t.feed_id FROM feed_troubles t WHERE t.ended_at IS NULL))"
@@ -65,7 +65,7 @@ impl Due {
 
 const DUE: &str = concat!(
     "SELECT ",
-    all_packed!(columns_of_a_feed!(), "f.next_poll_at, f.id"),
+    all_packed!(columns_of_a_feed!()),
     " FROM feeds f JOIN members m ON m.id = f.member_id WHERE f.status = 'active' AND ",
     is_due!()
 );
@@ -73,7 +73,7 @@ const DUE: &str = concat!(
 /// What somebody is just polling is left to them.
 const DECIDED_ON: &str = concat!(
     "SELECT ",
-    all_packed!(columns_of_a_feed!(), "f.id"),
+    all_packed!(columns_of_a_feed!()),
     " FROM feeds f JOIN members m ON m.id = f.member_id
      WHERE f.next_poll_why = 'decided' AND f.status = 'active' AND ",
     is_due!(),
@@ -89,10 +89,15 @@ const NOT_MODIFIED: &str =
     "SELECT COUNT(*), COALESCE(SUM(CASE WHEN r.outcome = 'not_modified' THEN 1 ELSE 0 END), 0)
     FROM (SELECT p.outcome FROM polls p WHERE p.feed_id = $1 ORDER BY p.number DESC LIMIT $2) r";
 
-/// The feeds that a statement gives, packed.
+/// The feeds that a statement gives, packed; oldest first.
 pub(crate) async fn fetch<'c>(sql: Sql<'_>, on: impl Into<On<'c>>) -> Result<Vec<Feed>, StoreError> {
     let rows = sql.fetch_packed("feeds", columns_of_a_feed!(), on).await?;
-    rows.iter().map(|packed| rows::unpacked_feed(&packed?)).collect()
+    let mut feeds = Vec::with_capacity(rows.count);
+    for packed in rows.iter() {
+        feeds.push(rows::unpacked_feed(&packed?)?);
+    }
+    feeds.sort_by_key(|feed| feed.id);
+    Ok(feeds)
 }
 
 impl Store {
@@ -110,7 +115,9 @@ impl Store {
     /// that lies beyond anything that is ever set counts as come; else a clock that jumped ahead and back would silence
     /// its feed.
     pub async fn due_feeds(&self, due: Due) -> Result<Vec<Feed>, StoreError> {
-        fetch(due.bound(Sql::new(DUE)), self.readers()).await
+        let mut feeds = fetch(due.bound(Sql::new(DUE)), self.readers()).await?;
+        feeds.sort_by_key(|feed| feed.next_poll_at);
+        Ok(feeds)
     }
 
     /// Those of the feeds that are due that nobody has polled since somebody decided about them: approved or resumed them, or

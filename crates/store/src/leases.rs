@@ -3,12 +3,12 @@
 //! A fetcher leases a feed before it asks for it, and recording the poll ends the lease. A fetcher that died loses
 //! its leases when they end. The clocks of the fetchers are taken to agree within the length of a lease.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
 use crate::db::Transaction;
-use crate::rows::{Fields, all_packed, millis};
+use crate::rows::{Fields, millis};
 use crate::sql::{Sql, statements};
 use crate::{Store, StoreError};
 
@@ -19,18 +19,14 @@ const NEW_FETCHER: &str = "UPDATE site_state SET fetchers = fetchers + 1 RETURNI
 /// A lease that ends later than any can was given by a clock that was wrong; else a clock that jumped ahead and back would
 /// keep its feed from everybody.
 const END_OLD: &str = "DELETE FROM leases WHERE until_at <= $1 OR until_at > $2";
-macro_rules! columns_of_a_lease {
-    () => {
-        "feed_id, fetcher, host, until_at"
-    };
-}
-const HELD: &str = concat!(
-    "SELECT ",
-    all_packed!(columns_of_a_lease!(), "feed_id"),
-    " FROM leases"
-);
 const WANTED: &str = "WITH v (id, version) AS (";
-const CHANGED: &str = ") SELECT v.id FROM v WHERE NOT EXISTS (SELECT 1 FROM feeds f WHERE f.id = v.id AND f.version = v.version)";
+/// The feeds that are as the fetcher knows them and have no lease are not among them.
+const NOT_FREE: &str = ") SELECT w.id, w.is_changed FROM (
+        SELECT v.id, NOT EXISTS (SELECT 1 FROM feeds f WHERE f.id = v.id AND f.version = v.version) AS is_changed FROM v
+    ) w WHERE w.is_changed OR EXISTS (SELECT 1 FROM leases l WHERE l.feed_id = w.id)";
+/// The hosts at which other fetchers are, with all leases there.
+const SHARED: &str = "SELECT host, COUNT(*) FROM leases
+    WHERE host IN (SELECT o.host FROM leases o WHERE o.fetcher <> $1) GROUP BY host";
 const ADD: &str = "INSERT INTO leases (feed_id, fetcher, host, until_at) ";
 const RENEW: &str = "UPDATE leases SET until_at = $2 WHERE fetcher = $1";
 const RELEASE: &str = "DELETE FROM leases WHERE fetcher = $1";
@@ -84,28 +80,26 @@ impl Store {
     ) -> Result<Vec<Lease>, StoreError> {
         let mut transaction = self.begin().await?;
         let (now, latest) = (millis(now), millis(until + (until - now)));
-        let (mut held, are_old) = Held::read(&mut transaction, now, latest).await?;
-        if are_old {
-            Sql::new(END_OLD)
-                .bind(now)
-                .bind(latest)
-                .execute(&mut transaction)
-                .await?;
-        }
-        let changed = changed(&mut transaction, wanted).await?;
+        Sql::new(END_OLD)
+            .bind(now)
+            .bind(latest)
+            .execute(&mut transaction)
+            .await?;
+        let not_free = not_free(&mut transaction, wanted).await?;
+        let mut shared = shared_hosts(&mut transaction, fetcher).await?;
         let mut leases = Vec::with_capacity(wanted.len());
         let mut given = Vec::new();
         for feed in wanted {
-            let lease = if changed.contains(&feed.feed_id) {
-                Lease::Changed
-            } else if held.feeds.contains(&feed.feed_id) {
-                Lease::Held
-            } else if held.is_busy(fetcher, &feed.host, per_host) {
-                Lease::HostIsBusy
-            } else {
-                held.add(feed.feed_id, fetcher, feed.host.clone());
-                given.push(feed);
-                Lease::Given
+            let lease = match (not_free.get(&feed.feed_id), shared.get_mut(&feed.host)) {
+                (Some(lease), _) => *lease,
+                (None, Some(leased)) if *leased >= per_host => Lease::HostIsBusy,
+                (None, leased) => {
+                    if let Some(leased) = leased {
+                        *leased += 1;
+                    }
+                    given.push(feed);
+                    Lease::Given
+                }
             };
             leases.push(lease);
         }
@@ -151,61 +145,39 @@ pub(crate) async fn end(transaction: &mut Transaction, feeds: &[i64]) -> Result<
     Ok(())
 }
 
-/// The leases that stand.
-#[derive(Default)]
-struct Held {
-    feeds: HashSet<i64>,
-    /// By host: how many feeds each fetcher holds.
-    hosts: HashMap<String, HashMap<i64, usize>>,
-}
-
-impl Held {
-    /// The leases that end after `now`, at `latest` at the latest, and whether there are others.
-    async fn read(transaction: &mut Transaction, now: i64, latest: i64) -> Result<(Self, bool), StoreError> {
-        let (mut held, mut are_old) = (Self::default(), false);
-        let rows = Sql::new(HELD)
-            .fetch_packed("leases", columns_of_a_lease!(), transaction)
-            .await?;
-        for packed in rows.iter() {
-            let packed = packed?;
-            let mut fields = Fields::unpacked("leases", &packed);
-            let (feed_id, fetcher, host) = (fields.take()?, fields.take()?, fields.take()?);
-            let until: i64 = fields.take()?;
-            if until > now && until <= latest {
-                held.add(feed_id, fetcher, host);
-            } else {
-                are_old = true;
-            }
-        }
-        Ok((held, are_old))
-    }
-
-    fn add(&mut self, feed_id: i64, fetcher: i64, host: String) {
-        self.feeds.insert(feed_id);
-        *self.hosts.entry(host).or_default().entry(fetcher).or_default() += 1;
-    }
-
-    fn is_busy(&self, fetcher: i64, host: &str, per_host: usize) -> bool {
-        self.hosts.get(host).is_some_and(|fetchers| {
-            fetchers.keys().any(|other| *other != fetcher) && fetchers.values().sum::<usize>() >= per_host
-        })
-    }
-}
-
-/// Those of the feeds that are no longer as the fetcher knows them.
-async fn changed(transaction: &mut Transaction, wanted: &[WantedFeed]) -> Result<HashSet<i64>, StoreError> {
-    let mut changed = HashSet::new();
+/// Those of the feeds that are not there to be leased, and why.
+async fn not_free(
+    transaction: &mut Transaction,
+    wanted: &[WantedFeed],
+) -> Result<HashMap<i64, Lease>, StoreError> {
+    let mut not_free = HashMap::new();
     for wanted in statements(wanted, ROWS) {
         let mut sql = Sql::new(WANTED);
         sql.push_values(wanted, |row, feed| {
             row.push_bind(feed.feed_id).push_bind(feed.feed_version);
         })
-        .push(CHANGED);
+        .push(NOT_FREE);
         for row in sql.fetch_all(&mut *transaction).await? {
-            changed.insert(Fields::of("feeds", &row).take()?);
+            let mut fields = Fields::of("leases", &row);
+            let (feed_id, is_changed) = (fields.take()?, fields.take()?);
+            not_free.insert(feed_id, if is_changed { Lease::Changed } else { Lease::Held });
         }
     }
-    Ok(changed)
+    Ok(not_free)
+}
+
+/// How many feeds are leased at each of the hosts at which fetchers other than this one are.
+async fn shared_hosts(
+    transaction: &mut Transaction,
+    fetcher: i64,
+) -> Result<HashMap<String, usize>, StoreError> {
+    let rows = Sql::new(SHARED).bind(fetcher).fetch_all(transaction).await?;
+    rows.iter()
+        .map(|row| {
+            let mut fields = Fields::of("leases", row);
+            Ok((fields.take()?, fields.number()?))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -27,6 +27,12 @@ const KEPT: i64 = 100;
 /// Each feed's old polls are removed after this many of its polls.
 const PRUNED_EVERY: i64 = 32;
 
+const FOUND: &str = "WITH v (id, version, fetcher) AS (";
+/// The feeds that are no longer as their polls found them, or that others have in hand.
+const NOT_AS_FOUND: &str = ") SELECT v.id FROM v
+    WHERE NOT EXISTS (SELECT 1 FROM feeds f WHERE f.id = v.id AND f.version = v.version)
+        OR EXISTS (SELECT 1 FROM leases l WHERE l.feed_id = v.id AND l.fetcher <> v.fetcher)";
+
 /// What every poll rewrites of its feed's row.
 macro_rules! update_feeds {
     ($more:literal) => {
@@ -37,17 +43,15 @@ macro_rules! update_feeds {
     last_outcome = v.outcome, last_error = v.error, next_poll_at = v.next_poll_at, next_poll_why = v.next_poll_why",
             $more,
             "
-    FROM v WHERE feeds.id = v.id AND feeds.version = v.version AND NOT EXISTS (
-        SELECT 1 FROM leases l WHERE l.feed_id = v.id AND l.fetcher <> v.fetcher)
-    RETURNING feeds.id, feeds.member_id"
+    FROM v WHERE feeds.id = v.id"
         )
     };
 }
 const SCHEDULES: &str =
-    "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, next_poll_at, next_poll_why) AS (";
+    "WITH v (id, success_at, polled_at, outcome, error, next_poll_at, next_poll_why) AS (";
 const RESCHEDULE_FEEDS: &str = update_feeds!("");
 const STATES: &str =
-    "WITH v (id, version, fetcher, success_at, polled_at, outcome, error, next_poll_at, next_poll_why, site_url,
+    "WITH v (id, success_at, polled_at, outcome, error, next_poll_at, next_poll_why, site_url,
     status, title, etag, last_modified, validators_url, body_hash, retry_after_at, failures, failing_since_at,
     not_a_feed, incomplete, proposed_url, gone_since_at, name_unknown_since_at, moved_to, moved_since_at, held_why,
     rhythm_since_at, rhythm_posts, hint_seconds, skip_hours, skip_days, last_entry_at) AS (";
@@ -63,6 +67,8 @@ const UPDATE_FEEDS: &str = update_feeds!(
 );
 
 const FIRST_SUCCESS: &str = "UPDATE site_state SET first_success_at = $1 WHERE first_success_at IS NULL";
+
+const MEMBERS: &str = "SELECT id, member_id FROM feeds WHERE id IN ";
 
 const SITES: &str = "WITH v (member_id, feed_id, site_url) AS (";
 /// The blog of a member is where the member's first feed says, unless the registry says it.
@@ -97,26 +103,18 @@ impl Store {
         let new = records.iter().flat_map(|record| record.new.iter().rev());
         let (mut write, ready) = entries::begin(self, new).await?;
         let transaction = &mut write;
-        let members = update_feeds(transaction, records).await?;
-        let mut polled = HashSet::new();
+        let mut refused = not_as_found(transaction, records).await?;
         let mut accepted = Vec::with_capacity(records.len());
         let mut to_come = ready.as_slice();
         for (record, counts) in records.iter().zip(&mut counts) {
             let new;
             (new, to_come) = to_come.split_at(record.new.len());
-            if let Some(&member_id) = members
-                .get(&record.feed_id)
-                .filter(|_| polled.insert(record.feed_id))
-            {
-                counts.accepted = true;
-                accepted.push(Accepted {
-                    record,
-                    new,
-                    member_id,
-                    counts,
-                });
+            counts.accepted = refused.insert(record.feed_id);
+            if counts.accepted {
+                accepted.push(Accepted { record, new, counts });
             }
         }
+        update_feeds(transaction, &accepted).await?;
         let added = record_what_is_seen(transaction, &mut accepted).await?;
         entries::end(transaction, &ready, &added).await?;
         let successes = accepted
@@ -156,7 +154,6 @@ impl Store {
 struct Accepted<'a> {
     record: &'a PollRecord,
     new: &'a [Ready<'a>],
-    member_id: i64,
     counts: &'a mut PollCounts,
 }
 
@@ -173,17 +170,33 @@ fn may_be_seen(record: &PollRecord) -> bool {
         || record.refuses_training.is_some()
 }
 
-/// Rewrites the feeds that still are as their polls found them; gives each such feed's member.
-async fn update_feeds(
+/// The feeds of those polls that come too late, or from a fetcher that lost its lease.
+async fn not_as_found(
     transaction: &mut Transaction,
     records: &[PollRecord],
-) -> Result<HashMap<i64, i64>, StoreError> {
-    let mut feeds = HashSet::new();
-    let (rescheduled, others): (Vec<&PollRecord>, Vec<&PollRecord>) = records
+) -> Result<HashSet<i64>, StoreError> {
+    let mut not_as_found = HashSet::with_capacity(records.len());
+    for records in statements(records, ROWS) {
+        let mut sql = Sql::new(FOUND);
+        sql.push_values(records, |row, record| {
+            row.push_bind(record.feed_id)
+                .push_bind(record.feed_version)
+                .push_bind(record.fetcher);
+        })
+        .push(NOT_AS_FOUND);
+        for row in sql.fetch_all(&mut *transaction).await? {
+            not_as_found.insert(Fields::of("feeds", &row).take()?);
+        }
+    }
+    Ok(not_as_found)
+}
+
+/// Rewrites the feeds of these polls.
+async fn update_feeds(transaction: &mut Transaction, accepted: &[Accepted<'_>]) -> Result<(), StoreError> {
+    let (rescheduled, others): (Vec<&PollRecord>, Vec<&PollRecord>) = accepted
         .iter()
-        .filter(|record| feeds.insert(record.feed_id))
+        .map(|accepted| accepted.record)
         .partition(|record| record.reschedules_alone);
-    let mut members = HashMap::with_capacity(feeds.len());
     for (records, values, update) in [
         (rescheduled, SCHEDULES, RESCHEDULE_FEEDS),
         (others, STATES, UPDATE_FEEDS),
@@ -197,20 +210,15 @@ async fn update_feeds(
                 }
             })
             .push(update);
-            for row in sql.fetch_all(&mut *transaction).await? {
-                let mut fields = Fields::of("feeds", &row);
-                members.insert(fields.take()?, fields.take()?);
-            }
+            sql.execute(&mut *transaction).await?;
         }
     }
-    Ok(members)
+    Ok(())
 }
 
 /// The values of [`SCHEDULES`].
 fn push_schedule<'a>(row: &mut ValuesOfRow<'_, 'a>, record: &'a PollRecord) {
     row.push_bind(record.feed_id)
-        .push_bind(record.feed_version)
-        .push_bind(record.fetcher)
         .push_bind(succeeded(record).then_some(millis(record.at)))
         .push_bind(millis(record.at))
         .push_bind(record.outcome.as_str())
@@ -261,7 +269,8 @@ async fn record_what_is_seen(
         return Ok(HashSet::new());
     };
     let mut revision = NextRevision::begin(transaction, at).await?;
-    update_members(transaction, &seen, &mut revision).await?;
+    let members = members(transaction, &seen).await?;
+    update_members(transaction, &seen, &members, &mut revision).await?;
     let mut additions = Vec::new();
     for accepted in &mut seen {
         let record = accepted.record;
@@ -270,7 +279,7 @@ async fn record_what_is_seen(
         training::note(transaction, record, &mut revision).await?;
         let write = Write {
             feed_id: record.feed_id,
-            member_id: accepted.member_id,
+            member_id: members[&record.feed_id],
             at: record.at,
         };
         // What changed comes first: it may give up an identity that a new entry has now.
@@ -301,10 +310,28 @@ async fn record_what_is_seen(
     Ok(added)
 }
 
+/// Whose the feeds of these polls are.
+async fn members(
+    transaction: &mut Transaction,
+    seen: &[&mut Accepted<'_>],
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let mut members = HashMap::with_capacity(seen.len());
+    for seen in statements(seen, ROWS) {
+        let mut sql = Sql::new(MEMBERS);
+        sql.push_list(seen.iter().map(|accepted| accepted.record.feed_id));
+        for row in sql.fetch_all(&mut *transaction).await? {
+            let mut fields = Fields::of("feeds", &row);
+            members.insert(fields.take()?, fields.take()?);
+        }
+    }
+    Ok(members)
+}
+
 /// Moves the addresses of blogs whose feeds name others now.
 async fn update_members(
     transaction: &mut Transaction,
     seen: &[&mut Accepted<'_>],
+    members: &HashMap<i64, i64>,
     revision: &mut NextRevision,
 ) -> Result<(), StoreError> {
     let sites: Vec<_> = seen
@@ -315,8 +342,9 @@ async fn update_members(
     for sites in statements(&sites, ROWS) {
         let mut sql = Sql::new(SITES);
         sql.push_values(sites, |row, accepted| {
-            row.push_bind(accepted.member_id)
-                .push_bind(accepted.record.feed_id)
+            let feed_id = accepted.record.feed_id;
+            row.push_bind(members[&feed_id])
+                .push_bind(feed_id)
                 .push_bind(accepted.record.state.site_url.as_ref());
         });
         sql.push(UPDATE_MEMBERS);
@@ -612,9 +640,12 @@ mod tests {
 
         // A process that dies inside a transaction never commits it.
         let mut transaction = store.begin().await.unwrap();
-        update_feeds(&mut transaction, &[found(&ada, "one")])
-            .await
-            .unwrap();
+        let accepted = Accepted {
+            record: &found(&ada, "one"),
+            new: &[],
+            counts: &mut PollCounts::default(),
+        };
+        update_feeds(&mut transaction, &[accepted]).await.unwrap();
         drop(transaction);
         assert_eq!(store.feeds().await.unwrap(), before.0);
         assert_eq!(store.record_polls(&[found(&ada, "one")]).await.unwrap()[0].new, 1);
@@ -719,7 +750,7 @@ mod tests {
     async fn feeds_are_found_by_their_numbers() {
         let store = testing::sqlite().await;
         let mut sql = Sql::new(STATES);
-        let ones = "1,".repeat(32);
+        let ones = "1,".repeat(30);
         sql.push(format!("VALUES ({ones}1), ({ones}2)"))
             .push(UPDATE_FEEDS);
         let states = plan(&store, sql.into_text()).await;

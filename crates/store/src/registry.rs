@@ -3,6 +3,7 @@
 //! All that is stored is read, the merge is worked out in memory, and only what differs is written: merging an
 //! unchanged file writes nothing. What a registry leaves out belongs to the member and is left as it is.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -26,7 +27,7 @@ macro_rules! columns_of_a_registered_member {
 }
 const MEMBERS: &str = concat!(
     "SELECT ",
-    all_packed!(columns_of_a_registered_member!(), "id"),
+    all_packed!(columns_of_a_registered_member!()),
     " FROM members"
 );
 macro_rules! columns_of_a_registered_feed {
@@ -38,7 +39,7 @@ macro_rules! columns_of_a_registered_feed {
 }
 const FEEDS: &str = concat!(
     "SELECT ",
-    all_packed!(columns_of_a_registered_feed!(), "id"),
+    all_packed!(columns_of_a_registered_feed!()),
     " FROM feeds"
 );
 
@@ -168,12 +169,12 @@ async fn work_out(
 
 /// Leaves out the feeds that were withdrawn or turned down, with the further feeds of their members; gives the
 /// addresses of what is left out.
-async fn without_the_withheld(
+async fn without_the_withheld<'f>(
     mut on: On<'_>,
-    feeds: &[FeedSpec],
-) -> Result<(Vec<FeedSpec>, Vec<String>), StoreError> {
+    feeds: &'f [FeedSpec],
+) -> Result<(Cow<'f, [FeedSpec]>, Vec<String>), StoreError> {
     let Some(graveyard) = Graveyard::find(on.again()).await? else {
-        return Ok((feeds.to_vec(), Vec::new()));
+        return Ok((feeds.into(), Vec::new()));
     };
     let hashes: Vec<String> = feeds.iter().map(|spec| graveyard.feed_url(&spec.url)).collect();
     let away = Graveyard::among(on, &hashes).await?;
@@ -195,7 +196,10 @@ async fn without_the_withheld(
                 .is_some_and(|member| members.contains(member))
     });
     Ok((
-        here.into_iter().map(|(spec, _)| spec.clone()).collect(),
+        here.into_iter()
+            .map(|(spec, _)| spec.clone())
+            .collect::<Vec<_>>()
+            .into(),
         away.into_iter().map(|(spec, _)| spec.url.to_string()).collect(),
     ))
 }
@@ -212,14 +216,12 @@ impl Registered {
             .fetch_packed("members", columns_of_a_registered_member!(), on)
             .await?;
         let mut registered = Self::default();
-        let (mut places, mut feeds) = (HashMap::new(), HashMap::new());
+        registered.members.reserve(member_rows.count);
         for packed in member_rows.iter() {
             let packed = packed?;
             let mut fields = Fields::unpacked("members", &packed);
-            let id = fields.take()?;
-            places.insert(id, registered.members.len());
             registered.members.push(StoredMember {
-                id: Some(id),
+                id: Some(fields.take()?),
                 slug: fields.take()?,
                 name: fields.take()?,
                 organisation: fields.take()?,
@@ -227,20 +229,21 @@ impl Registered {
                 kind: fields.read(MemberKind::parse)?,
             });
         }
+        registered.members.sort_by_key(|member| member.id);
+        let members = places(registered.members.iter().map(|member| member.id));
         for row in &former_rows {
             let mut fields = Fields::of("member_aliases", row);
             let slug = fields.take()?;
-            let member = fields.read(|id: i64| places.get(&id).copied())?;
+            let member = fields.read(|id: i64| members.get(&id).copied())?;
             registered.former_slugs.push((slug, member));
         }
+        registered.feeds.reserve(feed_rows.count);
         for packed in feed_rows.iter() {
             let packed = packed?;
             let mut fields = Fields::unpacked("feeds", &packed);
-            let id = fields.take()?;
-            feeds.insert(id, registered.feeds.len());
             registered.feeds.push(StoredFeed {
-                id: Some(id),
-                member: fields.read(|id: i64| places.get(&id).copied())?,
+                id: Some(fields.take()?),
+                member: fields.read(|id: i64| members.get(&id).copied())?,
                 slug: fields.take()?,
                 url: fields.take()?,
                 address: fields.take()?,
@@ -255,6 +258,8 @@ impl Registered {
                 owner_by_hand: fields.truth()?,
             });
         }
+        registered.feeds.sort_by_key(|feed| feed.id);
+        let feeds = places(registered.feeds.iter().map(|feed| feed.id));
         for row in &alias_rows {
             let mut fields = Fields::of("feed_aliases", row);
             let address = fields.take()?;
@@ -263,6 +268,13 @@ impl Registered {
         }
         Ok(registered)
     }
+}
+
+/// Where each of these ids stands.
+fn places(ids: impl Iterator<Item = Option<i64>>) -> HashMap<i64, usize> {
+    (ids.enumerate())
+        .filter_map(|(place, id)| Some((id?, place)))
+        .collect()
 }
 
 /// Writes what differs, and makes it a revision.

@@ -13,7 +13,7 @@ use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, ValueRef as _};
 use url::Url;
 
 use crate::StoreError;
-use crate::cell::Cell;
+use crate::cell::{Cell, Cells};
 use crate::enclosures;
 use crate::query::RiverPosition;
 use crate::sql::Row;
@@ -53,16 +53,11 @@ macro_rules! packed {
 }
 pub(crate) use packed;
 
-/// All rows as one text, each [`packed`]: a driver takes longer over a row, too.
+/// How many rows there are, and all of them as one text, each [`packed`], in no order: a driver takes longer over a row,
+/// and a database over their order.
 macro_rules! all_packed {
-    ($columns:expr, $order:literal) => {
-        concat!(
-            "string_agg(",
-            $crate::rows::packed!($columns),
-            ", '' ORDER BY ",
-            $order,
-            ")"
-        )
+    ($columns:expr) => {
+        concat!("COUNT(*), string_agg(", $crate::rows::packed!($columns), ", '')")
     };
 }
 pub(crate) use all_packed;
@@ -70,6 +65,8 @@ pub(crate) use all_packed;
 /// What [`all_packed`] gives.
 pub(crate) struct PackedRows {
     pub(crate) table: &'static str,
+    /// How many there are.
+    pub(crate) count: usize,
     /// Arrays, one after the other.
     pub(crate) text: String,
     pub(crate) names: &'static str,
@@ -83,7 +80,7 @@ impl PackedRows {
             .enumerate()
             .map(|(index, values)| {
                 let names = self.names;
-                let values = values.map_err(|error| StoreError::Unreadable {
+                let Cells(values) = values.map_err(|error| StoreError::Unreadable {
                     table: self.table.to_owned(),
                     column: "every column".to_owned(),
                     row: format!("number {index}"),
@@ -197,7 +194,7 @@ impl<'r> Fields<'r> {
 
     /// The next column, which holds others: these.
     pub(crate) fn packed(&mut self, names: &'static str) -> Result<Packed<'r>, StoreError> {
-        let values = self.read(|text: &'r str| serde_json::from_str(text).ok())?;
+        let Cells(values) = self.read(|text: &'r str| serde_json::from_str(text).ok())?;
         Ok(Packed { values, names })
     }
 

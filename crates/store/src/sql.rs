@@ -269,10 +269,12 @@ impl<'a> Sql<'a> {
         names: &'static str,
         on: impl Into<On<'c>>,
     ) -> Result<PackedRows, StoreError> {
-        let text: Option<String> = self.fetch_value(table, on).await?;
+        let row = self.fetch_one(on).await?;
+        let mut fields = Fields::of(table, &row);
         Ok(PackedRows {
             table,
-            text: text.unwrap_or_default(),
+            count: fields.number()?,
+            text: fields.take::<Option<String>>()?.unwrap_or_default(),
             names,
         })
     }

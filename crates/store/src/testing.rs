@@ -40,7 +40,7 @@ fn site() -> Site {
             tag: "ukgovcamp".to_owned(),
             also: vec!["ukgc*".to_owned()],
         }],
-        topics: Vec::new(),
+        topics: Vec::new().into(),
         digest_schedule: String::new(),
         digest_late_days: 28,
     }

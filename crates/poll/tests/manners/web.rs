@@ -332,7 +332,7 @@ fn site() -> Site {
         hub: None,
         network_hashtags: Vec::new(),
         hashtag_groups: Vec::new(),
-        topics: Vec::new(),
+        topics: Vec::new().into(),
         digest_schedule: "0 0 7 * * Mon".to_owned(),
         digest_late_days: 28,
     }

@@ -45,7 +45,7 @@ fn defaults_are_those_of_the_contract() {
         (site.digest_schedule.as_str(), site.digest_late_days),
         ("0 0 7 * * Mon", 28)
     );
-    assert_eq!(site.topics, builtin_topics());
+    assert_eq!(*site.topics, *topics::builtin_topics());
     assert_eq!(server.trusted_proxies, []);
     assert_eq!(
         fetch,
