@@ -6,7 +6,9 @@
 //! be the author's, and a line end would break the lists and tables that summaries stand in.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use model::{EXCERPT_WORDS, ends_a_sentence, first_words};
 
 use crate::sanitize::is_label;
@@ -26,6 +28,9 @@ const BOILERPLATE: [&str; 12] = [
     "view original post",
     "more »",
 ];
+/// Most posts end without any of them.
+static ANY_BOILERPLATE: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(BOILERPLATE).expect("a dozen short phrases make an automaton"));
 
 /// What stands alone on the last lines of a post in a feed, and how they begin: buttons, counters and lists of
 /// categories.
@@ -262,7 +267,8 @@ fn without_boilerplate(summary: &str) -> &str {
         // "Continue reading The title of the post": the words up to a line's worth before the end.
         let tail = kept.char_indices().rev().nth(160).map_or(0, |(at, _)| at);
         let lower = kept[tail..].to_ascii_lowercase();
-        for phrase in BOILERPLATE {
+        let may_end_so = ANY_BOILERPLATE.is_match(&lower);
+        for phrase in BOILERPLATE.iter().filter(|_| may_end_so) {
             if let Some(at) = lower.rfind(phrase).map(|at| at + tail)
                 && is_boilerplate(kept, at, phrase)
             {

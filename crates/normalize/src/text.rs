@@ -120,7 +120,7 @@ fn gap_of(tag: &str) -> Gap {
 }
 
 /// What a byte is to a word: part of one ([`WORD`]), its end ([`SPACE`]), the first byte of a character beyond ASCII
-/// ([`BEYOND`]), or neither.
+/// ([`BEYOND`]), or neither, as its further bytes.
 const PARTS: [u8; 256] = {
     let mut parts = [0; 256];
     let mut byte = 0;
@@ -141,30 +141,28 @@ const BEYOND: u8 = 4;
 
 /// [`model::count_words`], for the length of a whole post: only what is not ASCII is decoded.
 pub(crate) fn count_words(text: &str) -> u32 {
-    let bytes = text.as_bytes();
-    let (mut words, mut in_word, mut at) = (0, false, 0);
-    while let Some(&byte) = bytes.get(at) {
-        let (part, length) = match PARTS[usize::from(byte)] {
-            BEYOND => text[at..].chars().next().map_or((0, 1), beyond),
-            part => (part, 1),
+    // Without a branch for each byte: WORD if one goes on, else 0.
+    let (mut words, mut in_word) = (0, 0);
+    for (at, &byte) in text.as_bytes().iter().enumerate() {
+        let part = match PARTS[usize::from(byte)] {
+            BEYOND => text[at..].chars().next().map_or(0, beyond),
+            part => part,
         };
-        words += u32::from(part == WORD && !in_word);
-        in_word = part == WORD || in_word && part != SPACE;
-        at += length;
+        words += u32::from(part & WORD & !in_word);
+        in_word = part & WORD | in_word & !(part / SPACE);
     }
     words
 }
 
-/// What a character beyond ASCII is to a word, and its length.
-fn beyond(c: char) -> (u8, usize) {
-    let part = if c.is_alphanumeric() {
+/// What a character beyond ASCII is to a word.
+fn beyond(c: char) -> u8 {
+    if c.is_alphanumeric() {
         WORD
     } else if c.is_whitespace() {
         SPACE
     } else {
         0
-    };
-    (part, c.len_utf8())
+    }
 }
 
 /// A short field as plain text on one line. As markup, it loses its tags and is decoded, twice where it was

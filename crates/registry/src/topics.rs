@@ -104,7 +104,7 @@ fn read_tables(tables: Vec<Table<'_>>, builtin: fn() -> &'static [Topic]) -> Vec
     parents_first(found.into_iter().map(|found| found.topic).collect())
 }
 
-fn read_topic<'r>(mut table: Table<'r>, builtin: fn() -> &'static [Topic]) -> Option<Found<'r>> {
+fn read_topic(mut table: Table<'_>, builtin: fn() -> &'static [Topic]) -> Option<Found<'_>> {
     if let Some(label) = table.peek("slug").or_else(|| table.peek("name")) {
         table.what = format!("topic {label:?}");
     }

@@ -31,7 +31,7 @@ pub(crate) use undated_river_at;
 const UNDATED_RIVER_AT: i64 = undated_river_at!();
 
 /// Entries of one statement at most.
-const ROWS: usize = 16;
+const ROWS: usize = 32;
 /// Members of one statement at most.
 const MEMBERS: usize = 64;
 
@@ -240,7 +240,7 @@ pub(crate) async fn add(
         .map(|(addition, _)| *addition)
         .collect();
     let mut additions = wanted.as_slice();
-    let mut added = HashSet::new();
+    let mut added: Vec<&Ready<'_>> = Vec::with_capacity(additions.len());
     while !additions.is_empty() {
         let (some, rest) = additions.split_at(one_story_each(additions));
         for some in statements(some, ROWS) {
@@ -248,7 +248,13 @@ pub(crate) async fn add(
         }
         additions = rest;
     }
-    Ok(added)
+    let links: Vec<_> = (added.iter().map(|ready| (ready.id, ready.links.as_slice()))).collect();
+    links::add(transaction, &links).await?;
+    let attached: Vec<_> = (added.iter())
+        .map(|ready| (ready.id, ready.new.draft.enclosures.as_slice()))
+        .collect();
+    enclosures::add(transaction, &attached).await?;
+    Ok(added.iter().map(|ready| ready.id).collect())
 }
 
 /// Ends what [`begin`] began, once those of `ready` came whose numbers are `added`.
@@ -345,13 +351,13 @@ struct Placed<'a> {
     river_at: i64,
 }
 
-/// Adds these, no two feeds of which tell one story, and gives the numbers of those that were not there.
-async fn add_some(
+/// Adds the rows of these, no two feeds of which tell one story, and gives those that were not there.
+async fn add_some<'a>(
     transaction: &mut Transaction,
-    additions: &[Addition<'_>],
+    additions: &[Addition<'a>],
     revision: &mut NextRevision,
     labels: &mut Vec<Label>,
-) -> Result<Vec<i64>, StoreError> {
+) -> Result<Vec<&'a Ready<'a>>, StoreError> {
     let mut in_the_way = obstacles(transaction, additions).await?;
     let mut placed = Vec::with_capacity(additions.len());
     for &addition in additions {
@@ -430,8 +436,6 @@ async fn add_some(
     sql.execute(&mut *transaction).await?;
 
     let mut added = Vec::with_capacity(placed.len());
-    let mut links = Vec::with_capacity(placed.len());
-    let mut attached = Vec::with_capacity(placed.len());
     for placed in &placed {
         let ready = placed.addition.ready;
         if let Some(story) = placed.duplicate_of {
@@ -441,12 +445,8 @@ async fn add_some(
             labels.extend(labels_of(&ready.new.draft, placed.river_at, ready.id));
             revision.visible = true;
         }
-        links.push((ready.id, ready.links.as_slice()));
-        attached.push((ready.id, ready.new.draft.enclosures.as_slice()));
-        added.push(ready.id);
+        added.push(ready);
     }
-    links::add(transaction, &links).await?;
-    enclosures::add(transaction, &attached).await?;
     Ok(added)
 }
 

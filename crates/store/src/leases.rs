@@ -92,10 +92,10 @@ impl Store {
         for feed in wanted {
             let lease = match (not_free.get(&feed.feed_id), shared.get_mut(&feed.host)) {
                 (Some(lease), _) => *lease,
-                (None, Some(leased)) if *leased >= per_host => Lease::HostIsBusy,
-                (None, leased) => {
-                    if let Some(leased) = leased {
-                        *leased += 1;
+                (None, Some(at_host)) if *at_host >= per_host => Lease::HostIsBusy,
+                (None, at_host) => {
+                    if let Some(at_host) = at_host {
+                        *at_host += 1;
                     }
                     given.push(feed);
                     Lease::Given

@@ -15,7 +15,7 @@ use crate::sql::{On, Sql, statements};
 use crate::{Store, StoreError};
 
 /// Rows of one statement at most.
-const ROWS: usize = 64;
+const ROWS: usize = 128;
 /// Entries asked about in one statement at most.
 const KEYS: usize = 500;
 /// Links of one entry that are kept; beyond them a text is a list of links.

@@ -38,8 +38,9 @@ pub(crate) struct Few {
 
 const TEXTS: &str = "SELECT id, text FROM entries WHERE id IN ";
 
-/// Entries of one statement at most. FTS5 writes down what it gathered whenever a statement begins.
-const ROWS_SQLITE: usize = 512;
+/// Entries of one statement at most, which are more than come together. FTS5 writes down what it gathered whenever a
+/// statement begins, so that each costs about as much as hundreds of entries.
+const ROWS_SQLITE: usize = 1024;
 const ROWS_POSTGRES: usize = 16;
 
 const LAST_ID: &str = "SELECT COALESCE(MAX(id), 0) FROM entries";
@@ -163,8 +164,8 @@ pub(crate) async fn begin_indexed(
         let mut transaction = store.begin().await?;
         let ids = next_ids(&mut transaction, entries.len()).await?;
         let rows: Vec<_> = ids.iter().zip(entries).collect();
-        for rows in statements(&rows, ROWS_SQLITE) {
-            let mut sql = Sql::new(INDEX_SQLITE);
+        for rows in rows.chunks(ROWS_SQLITE) {
+            let mut sql = Sql::new(INDEX_SQLITE).once();
             sql.push_values(rows, |row, (id, (title, text))| {
                 row.push_bind(**id).push_bind(*title).push_bind(*text);
             });

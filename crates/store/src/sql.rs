@@ -85,6 +85,7 @@ pub(crate) struct Sql<'a> {
     text: Cow<'static, str>,
     values: Vec<Value<'a>>,
     planned_anew: bool,
+    once: bool,
 }
 
 /// The values of one of the rows of a statement.
@@ -160,6 +161,7 @@ impl<'a> Sql<'a> {
             text: text.into(),
             values: Vec::new(),
             planned_anew: false,
+            once: false,
         }
     }
 
@@ -169,6 +171,11 @@ impl<'a> Sql<'a> {
             planned_anew: true,
             ..self
         }
+    }
+
+    /// Does not keep it prepared: no other statement will have its text.
+    pub(crate) fn once(self) -> Self {
+        Self { once: true, ..self }
     }
 
     /// Gives the next number its value.
@@ -300,7 +307,7 @@ impl<'a> Sql<'a> {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        Ok(sqlx::query_with(AssertSqlSafe(self.text), arguments))
+        Ok(sqlx::query_with(AssertSqlSafe(self.text), arguments).persistent(!self.once))
     }
 
     fn for_postgres(
@@ -316,7 +323,7 @@ impl<'a> Sql<'a> {
             .map_err(sqlx::Error::Encode)?;
         }
         let text = AssertSqlSafe(for_postgres(self.text));
-        Ok(sqlx::query_with(text, arguments).persistent(!self.planned_anew))
+        Ok(sqlx::query_with(text, arguments).persistent(!self.planned_anew && !self.once))
     }
 }
 

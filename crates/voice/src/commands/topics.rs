@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn says_what_holds_what_nearly_holds_and_why() {
         let topics = registry::builtin_topics();
-        let tagger = Tagger::new(&topics);
+        let tagger = Tagger::new(topics);
         let post = LabelledPost::from_text("Our councillors\nLocal democracy, and an unconference. #tag");
         let read = post.read();
         let explained = |all| {
