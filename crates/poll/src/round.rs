@@ -400,7 +400,8 @@ impl Round<'_> {
         let HostQueue { host, feeds } = rest;
         let rest = stream::iter(in_chunks(feeds)).then(move |chunk| {
             let hosts = vec![(host.clone(), chunk)];
-            async move { self.lease(hosts).await.pop().unwrap_or_default() }
+            // On the heap, for most hosts have no rest, and each would be moved about with room for this.
+            Box::pin(async move { self.lease(hosts).await.pop().unwrap_or_default() })
         });
         stream::iter([first])
             .chain(rest)
