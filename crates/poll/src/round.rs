@@ -23,7 +23,7 @@ const MAX_LEASED: usize = 128;
 /// How many finished polls are recorded in one transaction at most …
 const MAX_RECORDED: usize = 256;
 /// … and from how many new or changed entries on it is full.
-const MAX_ENTRIES: usize = 640;
+const MAX_ENTRIES: usize = 960;
 
 /// How long a finished poll waits for others to share its transaction. It is short beside a fetch, and long beside
 /// a transaction, each of which costs a search index more than the rows do.

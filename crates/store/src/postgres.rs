@@ -128,6 +128,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "entry spans",
         include_str!("../../../migrations/postgres/0019_entry_spans.sql"),
     ),
+    (
+        20,
+        "words by eight",
+        include_str!("../../../migrations/postgres/0020_words_by_eight.sql"),
+    ),
 ];
 
 /// What the database takes on the server's disk.

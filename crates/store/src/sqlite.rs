@@ -126,6 +126,11 @@ pub(crate) const MIGRATIONS: &[MigrationFile] = &[
         "entry spans",
         include_str!("../../../migrations/sqlite/0019_entry_spans.sql"),
     ),
+    (
+        20,
+        "words by eight",
+        include_str!("../../../migrations/sqlite/0020_words_by_eight.sql"),
+    ),
 ];
 
 /// What the file takes, the write-ahead log aside.
