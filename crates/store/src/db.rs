@@ -316,7 +316,7 @@ mod tests {
         let store = testing::store().await;
         let ada = testing::feed(&store, "https://blog.example/feed", "Example").await;
         testing::record(&store, &ada, vec![testing::Sample::new("one").entry()]).await;
-        // The last migration, undone.
+        // The last migrations, undone as far as it takes to run them again.
         let undone: &[&str] = match store.readers() {
             Pool::Sqlite(_) => &[
                 "DROP TRIGGER entry_spans_insert",
@@ -331,7 +331,7 @@ mod tests {
             testing::execute(&store, sql).await;
         }
         testing::execute(&store, "DROP TABLE entry_spans").await;
-        testing::execute(&store, "DELETE FROM _sqlx_migrations WHERE version = 19").await;
+        testing::execute(&store, "DELETE FROM _sqlx_migrations WHERE version >= 19").await;
 
         let log = tempfile::NamedTempFile::new().unwrap();
         let writer = Arc::new(log.reopen().unwrap());
@@ -355,7 +355,7 @@ mod tests {
             1,
             "{said}"
         );
-        assert!(said.contains("from=18 to=19"), "{said}");
+        assert!(said.contains("from=18 to=20"), "{said}");
     }
 
     #[tokio::test]
