@@ -39,15 +39,8 @@ pub enum FetchError {
 }
 
 /// Said where a connection was one more than may be open.
-const OUT_OF_FILES: &str = "this machine lets the program open no more files, and each connection is one; raise the limit \
+pub const OUT_OF_FILES: &str = "this machine lets the program open no more files, and each connection is one; raise the limit \
     (ulimit -n, or LimitNOFILE of the service), or set a lower fetch.concurrency";
-
-impl Failure {
-    /// Whether it is this machine's own limit of open files, so that it says nothing of the server or the network.
-    pub fn is_out_of_files(&self) -> bool {
-        self.message == OUT_OF_FILES
-    }
-}
 
 /// Whether it is `EMFILE` or `ENFILE`, which the standard library has no name for.
 fn is_out_of_files(error: &io::Error) -> bool {
@@ -87,6 +80,9 @@ pub(crate) fn request_failure(error: &reqwest::Error, url: &Url) -> Failure {
         }
     }
     let port = url.port_or_known_default().unwrap_or_default();
+    if error.is_connect() && find_io().is_some_and(is_out_of_files) {
+        return Failure::new(FailureKind::OpenFiles, OUT_OF_FILES);
+    }
     if error.is_connect() {
         let message = match find_io().map(io::Error::kind) {
             _ if error.is_timeout() => format!(
@@ -94,7 +90,6 @@ pub(crate) fn request_failure(error: &reqwest::Error, url: &Url) -> Failure {
                  out, or its name servers are slow",
                 limits::span(limits::CONNECT)
             ),
-            _ if find_io().is_some_and(is_out_of_files) => OUT_OF_FILES.to_owned(),
             Some(io::ErrorKind::ConnectionRefused) => format!(
                 "no web server answers at {host}, port {port}: the connection was refused; start it, or correct the \
                  address"
@@ -268,7 +263,5 @@ mod tests {
         for (number, is_ours) in [(23, true), (24, true), (111, false)] {
             assert_eq!(is_out_of_files(&io::Error::from_raw_os_error(number)), is_ours);
         }
-        let ours = |message: &str| Failure::new(FailureKind::Connect, message).is_out_of_files();
-        assert!(ours(OUT_OF_FILES) && !ours("no connection"));
     }
 }

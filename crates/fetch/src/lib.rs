@@ -29,7 +29,7 @@ mod training;
 mod unpack;
 
 pub use client::{FetchConfig, Fetcher};
-pub use error::FetchError;
+pub use error::{FetchError, OUT_OF_FILES};
 pub use form::{SendOutcome, Sent};
 pub use guard::is_private;
 pub use host::politeness_key;

@@ -33,7 +33,11 @@ impl Fetch {
         let unreached = match &self.outcome {
             FetchOutcome::Failed(failure) => matches!(
                 failure.kind,
-                FailureKind::NoSuchName | FailureKind::Dns | FailureKind::Connect | FailureKind::Timeout
+                FailureKind::NoSuchName
+                    | FailureKind::Dns
+                    | FailureKind::OpenFiles
+                    | FailureKind::Connect
+                    | FailureKind::Timeout
             ),
             _ => false,
         };
@@ -115,6 +119,8 @@ pub enum FailureKind {
     NoSuchName,
     /// The name could not be looked up just now.
     Dns,
+    /// No connection, for this machine lets us open no more files: it says nothing of the server or the network.
+    OpenFiles,
     /// No connection, or none in time.
     Connect,
     /// No encrypted connection, or the certificate is not good.

@@ -604,7 +604,7 @@ impl PollInHand {
     }
 
     fn failed_to_fetch(&mut self, failure: Failure) {
-        self.out_of_files = failure.is_out_of_files();
+        self.out_of_files = failure.kind == FailureKind::OpenFiles;
         self.failed(failure.message);
         if failure.kind == FailureKind::NoSuchName {
             self.record.state.name_unknown_since.get_or_insert(self.now);

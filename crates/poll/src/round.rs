@@ -273,9 +273,8 @@ impl Recorder<'_> {
         if out_of_files {
             tracing::error!(
                 feeds = self.unreached.len(),
-                "this machine lets us open no more files, and each connection is one: raise the limit (ulimit -n, or \
-                 LimitNOFILE of the service), or set a lower fetch.concurrency; no feed is blamed, and all are asked \
-                 again within minutes"
+                "{}; no feed is blamed, and all are asked again within minutes",
+                fetch::OUT_OF_FILES
             );
         }
         let fault = match *self.network {

@@ -17,7 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::{Cli, Command, ServeArguments};
 
-/// Reading feeds is small pieces of text, made and thrown away: a fifteenth of the processor time of a first poll.
+/// Reading feeds is small pieces of text, made and thrown away by the thousand: see `docs/decisions/0013-mimalloc.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
